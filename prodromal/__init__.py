@@ -1,0 +1,2 @@
+"""prodromal."""
+__version__ = "0.1.0"

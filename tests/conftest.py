@@ -1,0 +1,34 @@
+"""What every test is held to: no global random state, no sockets, seeded examples."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.load_profile("suite")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def global_random_state_is_untouched():
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002
+    yield
+    after = random.getstate(), np.random.get_state()  # noqa: NPY002
+    assert before[0] == after[0], "a test or the code under test drew from the global random module"
+    assert all(np.array_equal(x, y) for x, y in zip(before[1], after[1], strict=True)), "numpy's global state moved"
+
+
+@pytest.fixture
+def shared():
+    """The folder of inputs made by strangers; the test skips where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("no folder 'shared' beside the repository")
+    return SHARED
