@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -32,3 +33,10 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip("no folder 'shared' beside the repository")
     return SHARED
+
+
+@pytest.fixture(autouse=True, scope="session")
+def temporary_files_go_with_the_session(tmp_path_factory):
+    tempfile.tempdir = str(tmp_path_factory.mktemp("scratch"))
+    yield
+    tempfile.tempdir = None

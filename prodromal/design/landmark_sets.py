@@ -1,0 +1,118 @@
+"""Landmark matched sets: each case at a random date before diagnosis, with controls at risk when it was diagnosed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from prodromal.design.cohort import Attrition, Cohort, Outcome
+from prodromal.design.facts import Facts
+from prodromal.design.sampling import Sampler
+from prodromal.errors import DefinitionError, NotEstimable
+
+if TYPE_CHECKING:
+    from prodromal.register import Register
+
+__all__ = ["draw_landmark_sets"]
+
+
+def draw_landmark_sets(
+    register: Register,
+    outcome: Outcome,
+    *,
+    seed: int,
+    controls_per_case: int = 5,
+    max_caliper_years: int = 5,
+    among: npt.NDArray[np.bool_] | None = None,
+) -> Cohort:
+    """Draw matched sets by incidence-density sampling at landmarks.
+
+    A case diagnosed on day ``D`` gets one index date ``t``, uniform over the days for which the diagnosis lies in
+    ``(t + lag, t + horizon]``. Its controls have the same sex and birth year, the same index date, and are alive,
+    resident, observed and undiagnosed on day ``D``; a control may be diagnosed later, and a case may be a control
+    before. Nobody is in a set twice.
+
+    Parameters
+    ----------
+    register : Register
+        Where the people are.
+    outcome : Outcome
+        The question.
+    seed : int
+        The same seed, register and arguments give the same sets.
+    controls_per_case : int
+        Controls drawn for each case; fewer where the register has fewer.
+    max_caliper_years : int
+        How far the birth year may differ where the same year has too few controls; widened year by year.
+    among : ndarray of bool, shape (n_persons,), optional
+        Only these people, as cases and as controls.
+
+    Returns
+    -------
+    Cohort
+        Matched sets, each with one case and at least one control, and the column ``caliper_years``.
+
+    Raises
+    ------
+    NotEstimable
+        If no set can be formed.
+
+    Notes
+    -----
+    Controls are drawn with probability proportional to their sampling weight, so that in a case-cohort extract they
+    represent the population. Being at risk on the case's day of diagnosis, rather than at ``t + lag``, makes the
+    conditional odds ratio a rate ratio also where the medication is related to other mortality.
+    """
+    if controls_per_case < 1 or max_caliper_years < 0:
+        raise DefinitionError("controls_per_case must be at least 1 and max_caliper_years at least 0")
+    facts, flow = Facts.of(register, outcome), Attrition()
+    random = np.random.default_rng(seed)
+    chosen = facts.usable if among is None else facts.usable & among
+    cases, index = _cases(facts, chosen, random, flow)
+    sampler = Sampler(facts, chosen)
+    rows, days, sets, calipers = [], [], [], []
+    for number, (case, day) in enumerate(zip(cases, index, strict=True)):
+        controls, caliper = sampler.draw(case, day, controls_per_case, max_caliper_years, random)
+        if len(controls):
+            rows.append(np.concatenate([[case], controls]))
+            days.append(np.full(len(controls) + 1, day, dtype=np.int32))
+            sets.append(np.full(len(controls) + 1, number, dtype=np.int64))
+            calipers.append(np.full(len(controls) + 1, caliper, dtype=np.int16))
+    if not rows:
+        raise NotEstimable(f"no control was at risk for any of the {len(cases)} cases")
+    members = np.concatenate(rows)
+    flow.step("with at least one control", len(rows), len(members) - len(rows))
+    short = sum(len(row) - 1 < controls_per_case for row in rows)
+    flow.step(f"of these with fewer than {controls_per_case} controls", short, sum(len(r) - 1 for r in rows if len(r) - 1 < controls_per_case))
+    frame = facts.frame(members, np.concatenate(days))
+    frame.insert(0, "set_id", np.concatenate(sets))
+    frame.insert(1, "case", np.concatenate([np.arange(len(row)) == 0 for row in rows]))
+    frame["caliper_years"] = np.concatenate(calipers)
+    return Cohort(frame, outcome, flow.to_frame())
+
+
+def _cases(
+    facts: Facts, chosen: npt.NDArray[np.bool_], random: np.random.Generator, flow: Attrition
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Cases with a random index day, of those who were followed from it to the diagnosis."""
+    asked = facts.outcome
+    diagnosed = np.flatnonzero(facts.diagnosed != np.int32(2**31 - 1))
+    flow.step(f"people with a diagnosis of {asked.name}", len(diagnosed), 0)
+    cases = diagnosed[chosen[diagnosed]]
+    flow.step("chosen, known sex and birth date, a sampling weight above 0", len(cases), 0)
+    if not len(cases):
+        raise NotEstimable(f"nobody chosen for training has a diagnosis of {asked.name}")
+    before = random.integers(asked.lag_days + 1, asked.horizon_days, endpoint=True, size=len(cases))
+    index = (facts.diagnosed[cases] - before).astype(np.int32)
+    people = facts.persons
+    kept = (
+        (people.observed_from[cases] <= index - asked.min_history_days)
+        & (people.observed_to[cases] >= facts.diagnosed[cases])
+        & (people.age_years(cases, index) >= 0)
+    )
+    flow.step(f"observed for {asked.min_history_days} days before a random index date and up to diagnosis", kept.sum(), 0)
+    if not kept.any():
+        raise NotEstimable(f"none of the {len(cases)} cases was observed long enough before an index date")
+    return cases[kept], index[kept]

@@ -1,0 +1,219 @@
+"""One bootstrap for everything: families are drawn, every statistic is computed on the same draws.
+
+Differences between two models are therefore paired, and a table is a list of quantities with their intervals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from prodromal.errors import DefinitionError
+from prodromal.evaluate.follow_up import follow_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from prodromal.evaluate.data import EvaluationData
+    from prodromal.evaluate.follow_up import FollowUp
+
+__all__ = ["Population", "Statistic", "Weighting", "combine", "estimate", "limits"]
+
+LEVEL = 0.95
+_ENOUGH = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Data with their follow-up at the horizon: what statistics are prepared from."""
+
+    data: EvaluationData
+    ends: FollowUp
+
+    @classmethod
+    def of(cls, data: EvaluationData, *, horizon_days: float | None = None) -> Population:
+        """Reduce the follow-up once."""
+        return cls(data, follow_up(data, horizon_days=horizon_days))
+
+
+@dataclass(frozen=True, eq=False)
+class Weighting:
+    """The weights of one draw.
+
+    Attributes
+    ----------
+    design : float array of shape (n_rows,)
+        Sampling weight times how often the row's family was drawn.
+    known : float array of shape (n_rows,)
+        The same divided by the probability of being uncensored; 0 where the state at the horizon is unknown.
+    """
+
+    design: NDArray[np.float64]
+    known: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.int64]) -> Weighting:
+        """Restrict to some rows."""
+        same = self.known is self.design
+        design = self.design[rows]
+        return Weighting(design, design if same else self.known[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Statistic:
+    """Quantities that are computed together.
+
+    Attributes
+    ----------
+    rows : sequence of mappings
+        Key columns of each quantity, and ``n``, ``events``, ``note`` where they differ from the caller's. With
+        ``_gamma`` (variance, largest weight) the limits come from `gamma_limits`: too few events to draw from.
+    compute : function of a Weighting
+        Gives one float per row; NaN where the quantity does not exist.
+    """
+
+    rows: Sequence[Mapping[str, object]]
+    compute: Callable[[Weighting], NDArray[np.float64]]
+
+
+def combine(*statistics: Statistic) -> Statistic:
+    """Put statistics one after the other, computed on the same draws."""
+    rows = [row for statistic in statistics for row in statistic.rows]
+    return Statistic(rows, lambda weighting: np.concatenate([s.compute(weighting) for s in statistics]))
+
+
+def estimate(
+    population: Population, statistic: Statistic, *, replicates: int, seed: int, workers: int = 1
+) -> pd.DataFrame:
+    """Compute quantities with their bootstrap intervals over families.
+
+    Parameters
+    ----------
+    population : Population
+    statistic : Statistic
+    replicates : int
+        Number of draws; 0 gives point estimates only.
+    seed : int
+        Replicate ``b`` draws from its own generator, seeded with ``(seed, b)``: the number of workers changes nothing.
+    workers : int
+        Threads.
+
+    Returns
+    -------
+    DataFrame
+        The key columns of `statistic`, then ``value, ci_low, ci_high, n, events, note``.
+
+    Notes
+    -----
+    The interval runs from the 2.5th to the 97.5th percentile of the draws. Families (not rows) are drawn with
+    replacement, as many as there are; the censoring distribution is estimated anew in every draw.
+    """
+    if replicates < 0 or replicates == 1:
+        raise DefinitionError("bootstrap: replicates must be 0 or at least 2")
+    value = statistic.compute(weighting(population, None))
+    draws = _draw_all(partial(_replicate, population, statistic, seed), replicates, workers, len(value))
+    low, high, few = limits(draws)
+    low, high = _few_events(statistic, value, low, high)
+    frame = pd.DataFrame([{k: v for k, v in row.items() if not k.startswith("_")} for row in statistic.rows])
+    notes = [str(row.get("note", "")) for row in statistic.rows]
+    outcome = population.ends.outcome
+    numbers: dict[str, Any] = {
+        "value": value,
+        "ci_low": np.where(np.isnan(value), np.nan, low),
+        "ci_high": np.where(np.isnan(value), np.nan, high),
+        "n": [row.get("n", population.data.n) for row in statistic.rows],
+        "events": [row.get("events", int(outcome.sum())) for row in statistic.rows],
+        "note": [_note(*facts, replicates) for facts in zip(value, few, notes, strict=True)],
+    }
+    return frame.drop(columns=["n", "events", "note"], errors="ignore").assign(**numbers)
+
+
+def weighting(population: Population, drawn: NDArray[np.int64] | None) -> Weighting:
+    """Weights of the data themselves (`drawn` None) or of one draw of families."""
+    data = population.data
+    design = data.weight if drawn is None else data.weight * drawn[data.family]
+    return Weighting(design, population.ends.inverse_weights(design))
+
+
+def limits(
+    draws: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Percentile limits of each column, and whether too few draws gave a number for it to have any."""
+    n_columns = draws.shape[1]
+    low, high = np.full(n_columns, np.nan), np.full(n_columns, np.nan)
+    if not len(draws):
+        return low, high, np.zeros(n_columns, dtype=np.bool_)
+    computed = np.isfinite(draws).mean(axis=0)
+    few = computed < _ENOUGH
+    tail = (1 - LEVEL) / 2
+    for column in np.flatnonzero(~few):
+        values = draws[:, column]
+        low[column], high[column] = np.quantile(values[np.isfinite(values)], [tail, 1 - tail])
+    return low, high, few
+
+
+def draw_families(n_families: int, seed: int, replicate: int) -> NDArray[np.int64]:
+    """How often each family is drawn in one replicate."""
+    generator = np.random.default_rng([seed, replicate])
+    return np.bincount(generator.integers(0, n_families, n_families), minlength=n_families)
+
+
+def _few_events(
+    statistic: Statistic, value: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    low, high = low.copy(), high.copy()
+    for i, row in enumerate(statistic.rows):
+        if "_gamma" in row and not np.isnan(value[i]):
+            low[i], high[i] = gamma_limits(float(value[i]), *row["_gamma"])  # type: ignore[misc]
+    return low, high
+
+
+def gamma_limits(value: float, variance: float, largest: float) -> tuple[float, float]:
+    """Limits of a weighted sum of few Poisson counts, after Fay and Feuer (1997); exact where weights are equal.
+
+    Parameters
+    ----------
+    value : float
+        The weighted sum, at least 0.
+    variance : float
+        Sum of the squared weights of the events.
+    largest : float
+        Largest weight that an event can have.
+    """
+    from scipy.stats import chi2  # noqa: PLC0415
+
+    tail = (1 - LEVEL) / 2
+    low = variance / (2 * value) * chi2.ppf(tail, 2 * value**2 / variance) if value > 0 else 0.0
+    raised, spread = value + largest, variance + largest**2
+    return float(low), float(spread / (2 * raised) * chi2.ppf(1 - tail, 2 * raised**2 / spread))
+
+
+def _replicate(population: Population, statistic: Statistic, seed: int, replicate: int) -> NDArray[np.float64]:
+    drawn = draw_families(population.data.n_families, seed, replicate)
+    return statistic.compute(weighting(population, drawn))
+
+
+def _draw_all(
+    one: Callable[[int], NDArray[np.float64]], replicates: int, workers: int, width: int
+) -> NDArray[np.float64]:
+    if workers == 1 or replicates == 0:
+        rows = [one(b) for b in range(replicates)]
+    else:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+        with ThreadPoolExecutor(workers) as pool:
+            rows = list(pool.map(one, range(replicates)))
+    return np.array(rows, dtype=np.float64).reshape(replicates, width)
+
+
+def _note(value: float, few: bool, note: str, replicates: int) -> str:
+    if np.isnan(value):
+        return f"not computed: {note or 'the data do not determine it'}"
+    if few:
+        return "; ".join(filter(None, [note, f"interval not computed: too few of {replicates} draws gave a number"]))
+    return note

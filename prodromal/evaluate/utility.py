@@ -1,0 +1,208 @@
+"""What a decision by the risk would do: net benefit, people flagged per true case, at thresholds and at capacities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prodromal.errors import DefinitionError
+from prodromal.evaluate.resample import Statistic
+from prodromal.evaluate.splines import weighted_quantile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from prodromal.evaluate.resample import Population, Weighting
+
+__all__ = [
+    "CAPACITIES",
+    "capacity_threshold",
+    "decision_curve_statistic",
+    "default_thresholds",
+    "flag_statistic",
+    "net_benefit",
+]
+
+CAPACITIES = (0.001, 0.01, 0.05)
+
+
+def net_benefit(
+    outcome: ArrayLike, risk: ArrayLike, thresholds: ArrayLike, weight: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Net benefit of acting where ``risk >= threshold``.
+
+    Parameters
+    ----------
+    outcome, risk : arrays of shape (n_rows,)
+    thresholds : array of shape (k,)
+        In (0, 1).
+    weight : array of shape (n_rows,), optional
+        With sampling weights the prevalence is the population's.
+
+    Returns
+    -------
+    float array of shape (k,)
+
+    Notes
+    -----
+    ``TP / n - FP / n * t / (1 - t)``: true cases found per person, less false alarms at the exchange rate that the
+    threshold itself states.
+    """
+    y, r = np.asarray(outcome, dtype=np.bool_), np.asarray(risk, dtype=np.float64)
+    w = np.ones_like(r) if weight is None else np.asarray(weight, dtype=np.float64)
+    t = _checked(thresholds)
+    flagged, true = _Steps(r, t, np.flatnonzero(y)).counts(w)
+    return np.asarray((true - (flagged - true) * t / (1 - t)) / w.sum())
+
+
+def default_thresholds(
+    risk: NDArray[np.float64], weight: NDArray[np.float64], n_points: int = 30
+) -> NDArray[np.float64]:
+    """Thresholds even on the log scale, from the lowest tenth of the predicted risks to the highest thousandth."""
+    stride = max(len(risk) // 100_000, 1)
+    low, high = weighted_quantile(risk[::stride], [0.1, 0.999], weight[::stride])
+    low, high = max(float(low), 1e-7), min(float(high), 0.99)
+    return np.geomspace(low, high, n_points) if high > low else np.array([min(low, 0.99)])
+
+
+def capacity_threshold(
+    score: NDArray[np.float64], weight: NDArray[np.float64], capacities: Sequence[float]
+) -> NDArray[np.float64]:
+    """Find the lowest score that flags no more than each share of people; infinite where the top ties alone exceed it."""
+    order = np.argsort(score, kind="stable")
+    ordered, from_top = score[order], np.cumsum(weight[order][::-1])[::-1]
+    first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    share = from_top[first] / from_top[0]
+    at = np.searchsorted(-share, -np.asarray(capacities) * (1 + 1e-12), side="left")
+    values = np.append(ordered[first], np.inf)
+    return np.asarray(values[at])
+
+
+def flag_statistic(
+    population: Population,
+    value: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
+    keys: Sequence[dict[str, object]],
+    model: str,
+) -> Statistic:
+    """Measure flagged share, sensitivity, specificity, PPV, flagged per true case and lift where ``value >= threshold``.
+
+    Notes
+    -----
+    The threshold is fixed; intervals are for the rule "flag from this threshold on".
+    """
+    steps = _Steps(value, thresholds, np.flatnonzero(population.ends.outcome))
+    n = population.data.n
+
+    def compute(weighting: Weighting) -> NDArray[np.float64]:
+        known = weighting.known
+        flagged, true = steps.counts(known)
+        total, cases = known.sum(), known[steps.cases].sum()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ppv = true / flagged
+            measures = (
+                flagged / total,
+                true / cases,
+                1 - (flagged - true) / (total - cases),
+                ppv,
+                np.where(true > 0, flagged / true, np.nan),
+                ppv * total / cases,
+            )
+        return np.concatenate([np.where(np.isfinite(m), m, np.nan) for m in measures])
+
+    flagged_rows, flagged_events = (x.astype(int) for x in steps.counts(np.ones(n)))
+    names = ("share_flagged", "sensitivity", "specificity", "ppv", "flagged_per_true_case", "lift")
+    rows = [
+        {
+            **key,
+            "model": model,
+            "measure": name,
+            "threshold": float(t),
+            "n": int(f),
+            "events": int(e),
+            "note": _why(f, e, name),
+        }
+        for name in names
+        for key, t, f, e in zip(keys, thresholds, flagged_rows, flagged_events, strict=True)
+    ]
+    return Statistic(rows, compute)
+
+
+def decision_curve_statistic(
+    population: Population,
+    risks: dict[str, NDArray[np.float64]],
+    thresholds: NDArray[np.float64],
+) -> Statistic:
+    """Net benefit per 100,000 people of each model, of acting for everyone, and the difference to the better default.
+
+    Notes
+    -----
+    ``gain`` is the net benefit less the larger of acting for everyone and for nobody: above 0 the model is worth using
+    at that threshold.
+    """
+    t = _checked(thresholds)
+    odds = t / (1 - t)
+    cases = np.flatnonzero(population.ends.outcome)
+    steps = [_Steps(risk, t, cases) for risk in risks.values()]
+
+    def compute(weighting: Weighting) -> NDArray[np.float64]:
+        known = weighting.known
+        total = known.sum()
+        share = known[cases].sum() / total if total > 0 else np.nan
+        everyone = share - (1 - share) * odds
+        parts = [everyone]
+        for step in steps:
+            flagged, true = step.counts(known)
+            benefit = (true - (flagged - true) * odds) / total
+            parts += [benefit, benefit - np.maximum(everyone, 0.0)]
+        return 1e5 * np.concatenate(parts)
+
+    blocks = [("everyone", "net_benefit_per_100k")]
+    blocks += [(name, f"{measure}_per_100k") for name in risks for measure in ("net_benefit", "gain")]
+    rows = [
+        {
+            "model": model,
+            "measure": measure,
+            "threshold": float(x),
+            "note": "" if len(cases) else "no outcome in the window",
+        }
+        for model, measure in blocks
+        for x in t
+    ]
+    return Statistic(rows, compute)
+
+
+class _Steps:
+    """Rows placed between ascending thresholds once, counted from the top for every weighting."""
+
+    def __init__(self, value: NDArray[np.float64], thresholds: NDArray[np.float64], cases: NDArray[np.int64]) -> None:
+        self.order = np.argsort(thresholds, kind="stable")
+        self.back = np.argsort(self.order, kind="stable")
+        self.step = np.searchsorted(thresholds[self.order], value, side="right").astype(np.int32)
+        self.n = len(thresholds) + 1
+        self.cases = cases
+
+    def counts(self, weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weight flagged, and weight of cases flagged, at each threshold in the order given."""
+        everyone = np.bincount(self.step, weights=weight, minlength=self.n)
+        cases = np.bincount(self.step[self.cases], weights=weight[self.cases], minlength=self.n)
+        return self._from_top(everyone), self._from_top(cases)
+
+    def _from_top(self, mass: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.cumsum(mass[::-1])[::-1][1:][self.back]
+
+
+def _checked(thresholds: ArrayLike) -> NDArray[np.float64]:
+    t = np.asarray(thresholds, dtype=np.float64)
+    if not len(t) or not ((t > 0) & (t < 1)).all():
+        raise DefinitionError("decision curve: thresholds must lie strictly between 0 and 1, and there must be one")
+    return t
+
+
+def _why(flagged: int, events: int, measure: str) -> str:
+    if flagged == 0:
+        return "nobody is flagged"
+    return "no case is flagged" if events == 0 and measure == "flagged_per_true_case" else ""

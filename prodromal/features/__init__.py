@@ -1,0 +1,7 @@
+"""A feature is a pure function of one person's dispensings and an index date."""
+
+from prodromal.features.build import build, iterate
+from prodromal.features.matrix import FeatureMatrix
+from prodromal.features.plan import Feature, FeaturePlan
+
+__all__ = ["Feature", "FeatureMatrix", "FeaturePlan", "build", "iterate"]

@@ -1,0 +1,59 @@
+"""Index dates: who is looked at when. Rows keep their order; several dates per person and repeats are allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from prodromal.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prodromal.register import Register
+
+__all__ = ["IndexDates"]
+
+
+@dataclass(frozen=True)
+class IndexDates:
+    """Persons by row of the persons table (-1 if unknown) and days since 1970-01-01, each of shape (n_rows,)."""
+
+    person_row: npt.NDArray[np.int64]
+    day: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, register: Register, frame: pd.DataFrame) -> IndexDates:
+        """Look up a frame with columns ``person_id`` and ``index_date``.
+
+        Raises
+        ------
+        DataError
+            If a column is missing or an index date is no date.
+        """
+        import pandas as pd
+
+        for column in ("person_id", "index_date"):
+            if column not in frame.columns:
+                raise DataError(f"index dates have no column {column}")
+        dates = pd.to_datetime(frame["index_date"], errors="coerce")
+        if wrong := int(dates.isna().sum()):
+            raise DataError(f"index dates: {wrong} of {len(frame)} values of index_date are no dates")
+        days = dates.to_numpy().astype("datetime64[D]").astype(np.int64).astype(np.int32)
+        return cls(register.persons.rows(frame["person_id"].to_numpy()), days)
+
+    @classmethod
+    def on(cls, person_row: npt.NDArray[np.int64], day: int) -> IndexDates:
+        """One index day for many persons."""
+        return cls(person_row, np.full(len(person_row), day, dtype=np.int32))
+
+    def __len__(self) -> int:
+        return len(self.day)
+
+    def require_known(self) -> None:
+        """Raise DataError if a person is unknown to the register."""
+        if unknown := int((self.person_row < 0).sum()):
+            raise DataError(f"index dates: {unknown} of {len(self)} rows name a person who is not in the register")

@@ -1,0 +1,170 @@
+"""Reading a register: persons whole, dispensings part by part, everything verifiable against the manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from prodromal.errors import DataError
+from prodromal.files import sha256
+from prodromal.register.parquet import read_table
+from prodromal.register.persons import Persons
+from prodromal.register.writer import FORMAT, MANIFEST
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Part", "Register"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Dispensings of consecutive persons.
+
+    Parameters
+    ----------
+    path : Path
+        Parquet file sorted by person and date.
+    rows : int
+        Dispensings in it.
+    first_person, persons : int
+        Row of the first person in the persons table, and number of persons, those without a dispensing included.
+    sha256 : str
+        Of the file, as the manifest has it.
+    """
+
+    path: Path
+    rows: int
+    first_person: int
+    persons: int
+    sha256: str
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Read columns, ATC codes as dictionaries."""
+        return read_table(self.path, columns, dictionaries=["atc"])
+
+
+class Register:
+    """A register on disk; open one with ``Register.open(folder)``.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it lies.
+    manifest : dict
+        ``register.json``: files, account of every row, sources, settings.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Register:
+        """Open a register.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder that holds ``register.json``.
+
+        Raises
+        ------
+        DataError
+            If there is no register or its manifest is not one of ours.
+        """
+        path = Path(folder) / MANIFEST
+        if not path.is_file():
+            raise DataError(f"{folder} is no register: it has no {MANIFEST}; make one with 'prodromal ingest'")
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except (UnicodeError, json.JSONDecodeError) as error:
+            raise DataError(f"{path} is damaged: it is not JSON") from error
+        if not isinstance(manifest, dict) or {key: manifest.get(key) for key in FORMAT} != FORMAT:
+            raise DataError(f"{path} is not the manifest of a register of version {FORMAT['version']}")
+        for entry in (entry for files in manifest.get("files", {}).values() for entry in files):
+            if Path(entry["path"]).is_absolute() or ".." in Path(entry["path"]).parts:
+                raise DataError(f"{path} names a file outside the register")
+        return cls(Path(folder), manifest)
+
+    @cached_property
+    def persons(self) -> Persons:
+        """All persons as columns, in the order of their ids."""
+        return Persons.from_arrow(self.table("persons"))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the dispensings, in the order of their persons."""
+        return tuple(
+            Part(self.folder / e["path"], e["rows"], e["first_person"], e["persons"], e["sha256"])
+            for e in self.manifest["files"]["dispensings"]
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the manifest, which names the SHA-256 of every file."""
+        return sha256(self.folder / MANIFEST)[:16]
+
+    def has(self, table: str) -> bool:
+        """Whether the register holds a table."""
+        return table in self.manifest["files"]
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read a table whole.
+
+        Raises
+        ------
+        DataError
+            If the register does not hold it.
+        """
+        if not self.has(name):
+            raise DataError(f"{self.folder} holds no table {name}; give one to 'prodromal ingest'")
+        files = [read_table(self.folder / entry["path"], columns) for entry in self.manifest["files"][name]]
+        return pa.concat_tables(files)
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """Read a table as a pandas frame."""
+        return self.table(name).to_pandas(date_as_object=False)
+
+    def diagnoses(self, outcome: str) -> tuple[Any, Any]:
+        """First diagnosis of each person who has the outcome.
+
+        Returns
+        -------
+        rows : ndarray of int64, shape (n_cases,)
+            Rows of the persons table, ascending.
+        days : ndarray of int32, shape (n_cases,)
+            Days since 1970-01-01.
+
+        Raises
+        ------
+        DataError
+            If nobody has the outcome.
+        """
+        frame = self.table("outcomes", ["person_id", "outcome", "diagnosed_on"])
+        chosen = frame.filter(pa.compute.equal(frame.column("outcome").cast(pa.string()), outcome))
+        if not chosen.num_rows:
+            names = sorted(frame.column("outcome").cast(pa.string()).unique().to_pylist())[:10]
+            raise DataError(f"no person has the outcome '{outcome}'; the register has {', '.join(names) or 'none'}")
+        return self.persons.first_days(chosen.column("person_id"), chosen.column("diagnosed_on"))
+
+    def verify(self) -> None:
+        """Check the size and SHA-256 of every file against the manifest.
+
+        Raises
+        ------
+        DataError
+            Naming the first file that differs.
+        """
+        for entry in (entry for files in self.manifest["files"].values() for entry in files):
+            path = self.folder / entry["path"]
+            if not path.is_file():
+                raise DataError(f"{path} is missing from the register")
+            if path.stat().st_size != entry["bytes"] or sha256(path) != entry["sha256"]:
+                raise DataError(f"{path} differs from the manifest: it was changed or damaged after ingest")

@@ -1,0 +1,9 @@
+"""From a matrix to a score, from a score to a risk."""
+
+from prodromal.risk.bundle import load, save
+from prodromal.risk.model import RiskModel
+from prodromal.risk.population import Population
+from prodromal.risk.score import ScoringAccount, score_register
+from prodromal.risk.train import SearchSpace, train
+
+__all__ = ["Population", "RiskModel", "ScoringAccount", "SearchSpace", "load", "save", "score_register", "train"]

@@ -1,0 +1,89 @@
+"""Conditional logistic regression with one case per set, by Newton's method; ridge penalty on request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from prodromal.errors import NotEstimable
+
+if TYPE_CHECKING:
+    from prodromal.risk.sets import MatchedSets
+
+__all__ = ["Fit", "fit_conditional"]
+
+_Floats = npt.NDArray[np.float64]
+_STEPS = 60
+_TOLERANCE = 1e-10
+_LARGEST_COEFFICIENT = 30.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Coefficients, each of shape (n_features,), and the log-likelihood at them."""
+
+    coefficients: _Floats
+    standard_errors: _Floats
+    log_likelihood: float
+
+
+def fit_conditional(X: _Floats, sets: MatchedSets, *, ridge: float = 0.0) -> Fit:
+    """Maximise the conditional likelihood.
+
+    Parameters
+    ----------
+    X : ndarray of float64, shape (n_rows, n_features)
+        In the order of `sets`.
+    sets : MatchedSets
+        One case each.
+    ridge : float
+        Penalty ``ridge / 2 * |b|^2``, 0 for none.
+
+    Returns
+    -------
+    Fit
+        Coefficients are log rate ratios under incidence-density sampling.
+
+    Raises
+    ------
+    NotEstimable
+        If the information is singular (a constant column) or the maximum lies at infinity (separation).
+    """
+    b = np.zeros(X.shape[1])
+    value = _penalised(X, sets, b, ridge)
+    for _ in range(_STEPS):
+        gradient, information = _derivatives(X, sets, b, ridge)
+        step = _solve(information, gradient)
+        scale = 1.0
+        while (proposed := _penalised(X, sets, b + scale * step, ridge)) < value - 1e-12 * abs(value) and scale > 1e-6:
+            scale /= 2
+        b, value, gain = b + scale * step, proposed, float(gradient @ step)
+        if np.abs(b).max(initial=0.0) > _LARGEST_COEFFICIENT:
+            raise NotEstimable("a feature separates cases from controls: its coefficient has no finite maximum")
+        if abs(gain) < _TOLERANCE:
+            break
+    _, information = _derivatives(X, sets, b, ridge)
+    errors = np.sqrt(np.diag(np.linalg.inv(information)))
+    return Fit(b, errors, sets.log_likelihood(X @ b))
+
+
+def _penalised(X: _Floats, sets: MatchedSets, b: _Floats, ridge: float) -> float:
+    return sets.log_likelihood(X @ b) - 0.5 * ridge * float(b @ b)
+
+
+def _derivatives(X: _Floats, sets: MatchedSets, b: _Floats, ridge: float) -> tuple[_Floats, _Floats]:
+    p = sets.probabilities(X @ b)
+    mean = np.add.reduceat(p[:, None] * X, sets.start, axis=0)
+    centred = X - np.repeat(mean, sets.sizes, axis=0)
+    gradient = centred[sets.start].sum(axis=0) - ridge * b
+    information = (p[:, None] * centred).T @ centred + ridge * np.eye(X.shape[1])
+    return gradient, information
+
+
+def _solve(information: _Floats, gradient: _Floats) -> _Floats:
+    if not len(gradient) or np.linalg.cond(information) > 1e14:
+        raise NotEstimable("a feature does not vary within the matched sets, or repeats another")
+    return np.asarray(np.linalg.solve(information, gradient))

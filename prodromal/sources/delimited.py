@@ -1,0 +1,108 @@
+"""CSV and Parquet files as DuckDB relations, with the lines that cannot be split into columns kept apart."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from prodromal.errors import DataError
+from prodromal.sources.engine import identifier, literal
+from prodromal.sources.spec import Source
+
+__all__ = ["Layout", "layout", "relation", "structural_rejects"]
+
+_HEADER_BYTES = 1 << 20
+_PYTHON_ENCODING = {"utf-8": "utf-8-sig", "latin-1": "latin-1", "utf-16": "utf-16"}
+# DuckDB's word for what is wrong with a line, and ours.
+_STRUCTURAL = {
+    "MISSING COLUMNS": "missing_columns",
+    "TOO MANY COLUMNS": "extra_columns",
+    "INVALID ENCODING": "wrong_encoding",
+    "UNQUOTED VALUE": "unclosed_quote",
+    "LINE SIZE OVER MAXIMUM": "line_too_long",
+    "INVALID STATE": "broken_quoting",
+    "SNIFFING": "unreadable",
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Column names and DuckDB types of a file; `delimiter` is None for Parquet."""
+
+    file: Path
+    types: dict[str, str]
+    delimiter: str | None
+
+
+def layout(file: Path, source: Source) -> Layout:
+    """Read a file's columns.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, not in the stated encoding, or names a column twice.
+    """
+    if not file.is_file():
+        raise DataError(f"{file}: no such file")
+    if file.stat().st_size == 0:
+        raise DataError(f"{file} is empty")
+    return _parquet_layout(file) if file.suffix == ".parquet" else _csv_layout(file, source)
+
+
+def _parquet_layout(file: Path) -> Layout:
+    import duckdb
+
+    try:
+        rows = duckdb.execute(
+            "DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]
+        )
+        return Layout(file, {name: kind for name, kind, *_ in rows.fetchall()}, None)
+    except duckdb.Error as error:
+        raise DataError(f"{file} is no readable Parquet file") from error
+
+
+def _open(file: Path) -> IO[bytes]:
+    return gzip.open(file) if file.suffix == ".gz" else file.open("rb")
+
+
+def _csv_layout(file: Path, source: Source) -> Layout:
+    try:
+        with _open(file) as stream:
+            head = io.TextIOWrapper(
+                io.BytesIO(stream.read(_HEADER_BYTES)), encoding=_PYTHON_ENCODING[source.encoding], errors="strict", newline=""
+            )
+            line = head.readline()
+    except (UnicodeError, OSError, EOFError) as error:
+        raise DataError(f"{file}: the header is not {source.encoding}; state the encoding with --encoding") from error
+    if "\0" in line or not line.strip():
+        raise DataError(f"{file}: the first line is no header of a {source.encoding} file")
+    delimiter = source.delimiter or max(",;\t|", key=line.count)
+    names = [name.strip() for name in next(csv.reader([line.strip("\r\n")], delimiter=delimiter))]
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated or "" in names:
+        raise DataError(f"{file}: the header has {len(repeated)} repeated and {names.count('')} empty column names")
+    return Layout(file, dict.fromkeys(names, "VARCHAR"), delimiter)
+
+
+def relation(shape: Layout, source: Source, rejects: str) -> str:
+    """SQL that reads the file, all columns and a 1-based ``_row_`` in front; lines that cannot be split go to `rejects`."""
+    file = literal(str(shape.file))
+    if shape.delimiter is None:
+        origin = f"read_parquet({file}, file_row_number = true)"
+        return f"(SELECT file_row_number + 1 AS _row_, * EXCLUDE file_row_number FROM {origin})"
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in shape.types)
+    return f"""(SELECT row_number() OVER () AS _row_, * FROM read_csv({file}, auto_detect = false,
+        columns = {{{columns}}}, header = true, delim = {literal(shape.delimiter)}, quote = '"', escape = '"',
+        encoding = {literal(source.encoding)}, strict_mode = true, null_padding = false, parallel = true,
+        store_rejects = true, rejects_table = '{rejects}_errors', rejects_scan = '{rejects}_scans', rejects_limit = 0))"""
+
+
+def structural_rejects(rejects: str, file_number: int) -> str:
+    """SQL that lists each rejected line once: file, line, rule, raw text."""
+    cases = " ".join(f"WHEN {literal(theirs)} THEN {literal(ours)}" for theirs, ours in _STRUCTURAL.items())
+    return f"""SELECT {file_number} AS file, line AS line, CASE upper(CAST(any_value(error_type ORDER BY column_idx) AS VARCHAR)) {cases}
+        ELSE 'unreadable' END AS rule, any_value(csv_line) AS raw FROM {identifier(rejects + "_errors")} GROUP BY line"""

@@ -1,0 +1,64 @@
+"""Names that national registers give to our columns, tried in order and whatever their case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+__all__ = ["PRESETS", "Preset"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A layout: for each table, the source names under which a canonical column may be found."""
+
+    meaning: str
+    names: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+
+
+_SWEDISH_ID = ("lopnr", "p444_lopnr_personnr", "lopnr_personnr")
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "canonical": Preset("columns bear the canonical names"),
+        "sweden": Preset(
+            "Swedish prescribed drug register (LMED) with population and cause-of-death registers",
+            {
+                "dispensings": {
+                    "person_id": _SWEDISH_ID,
+                    "dispensed_on": ("edatum",),
+                    "atc": ("atc",),
+                    "ddd": ("fddd",),
+                    "quantity": ("antal",),
+                },
+                "persons": {
+                    "person_id": _SWEDISH_ID,
+                    "sex": ("kon", "sex"),
+                    "birth_date": ("fodelsedat", "fodelseman", "fodelsear"),
+                    "death_date": ("doddatum", "dodsdat"),
+                    "region": ("lan", "lk"),
+                },
+                "outcomes": {"person_id": _SWEDISH_ID, "diagnosed_on": ("indatum",), "outcome": ("hdia",)},
+            },
+        ),
+        "denmark": Preset(
+            "Danish register of medicinal products (LMDB) with the civil registration system",
+            {
+                "dispensings": {
+                    "person_id": ("pnr", "id"),
+                    "dispensed_on": ("eksd",),
+                    "atc": ("atc",),
+                    "ddd": ("volume", "vol_ddd"),
+                    "quantity": ("apk",),
+                },
+                "persons": {
+                    "person_id": ("pnr", "id"),
+                    "sex": ("koen", "kon", "sex"),
+                    "birth_date": ("foed_dag", "fdato", "birthdate"),
+                    "death_date": ("doddato", "deathdate"),
+                },
+            },
+        ),
+    }
+)

@@ -1,0 +1,104 @@
+"""What is to be ingested: which files hold which table, and how their columns and values are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from prodromal.errors import DefinitionError
+from prodromal.tables import TABLES
+
+__all__ = ["Source", "TableSource"]
+
+_DELIMITERS = (None, ",", ";", "\t", "|")
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """Files of one table and how its columns are named in them.
+
+    Parameters
+    ----------
+    table : str
+        Canonical table.
+    files : tuple of Path
+        CSV (also ``.gz``) or Parquet files; all hold the same columns.
+    columns : mapping of str to str
+        Canonical column to source column. Columns left out are looked for under their canonical name and under the
+        names that the preset knows, whatever their case.
+    constants : mapping of str to str
+        Canonical column to one value for every row, dates as YYYY-MM-DD.
+    """
+
+    table: str
+    files: tuple[Path, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.table not in TABLES:
+            raise DefinitionError(f"there is no table '{self.table}'; the tables are {', '.join(TABLES)}")
+        for name in (*self.columns, *self.constants):
+            if name not in TABLES[self.table].names:
+                raise DefinitionError(
+                    f"table {self.table} has no column '{name}'; it has {', '.join(TABLES[self.table].names)}"
+                )
+
+
+@dataclass(frozen=True)
+class Source:
+    """A delivery: its tables and how their values are written.
+
+    Parameters
+    ----------
+    tables : tuple of TableSource
+        ``persons`` and ``dispensings`` at least, unless `derive_persons`.
+    date_format : str
+        strptime form of every date in text columns; dates are read by it strictly.
+    decimal : {".", ","}
+        Decimal mark.
+    delimiter : {None, ",", ";", "\\t", "|"}
+        Between fields; None takes the commonest of them in the header.
+    encoding : {"utf-8", "latin-1", "utf-16"}
+        Of text files.
+    preset : str, optional
+        Name of a layout in ``PRESETS``.
+    derive_persons : bool
+        Make the persons table from the ids in the dispensings: sex unknown, no birth date.
+    extracted_on : date
+        The last day that the delivery can contain; rows dated later are rejected.
+    max_rejected : float
+        Largest share of rejected rows (0-1) in any table; above it nothing is published.
+    """
+
+    tables: tuple[TableSource, ...]
+    extracted_on: date
+    date_format: str = "%Y-%m-%d"
+    decimal: str = "."
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+    preset: str | None = None
+    derive_persons: bool = False
+    max_rejected: float = 0.001
+
+    def __post_init__(self) -> None:
+        if self.decimal not in {".", ","}:
+            raise DefinitionError(f"decimal mark '{self.decimal}': it is '.' or ','")
+        if self.delimiter not in _DELIMITERS:
+            raise DefinitionError("the delimiter is one of , ; | and tab")
+        if self.encoding not in {"utf-8", "latin-1", "utf-16"}:
+            raise DefinitionError(f"encoding '{self.encoding}': it is utf-8, latin-1 or utf-16")
+        if not all(mark in self.date_format for mark in ("%Y", "%m", "%d")):
+            raise DefinitionError(f"date format '{self.date_format}': it must hold %Y, %m and %d")
+        if not 0 <= self.max_rejected <= 1:
+            raise DefinitionError("the largest rejected share lies between 0 and 1 (100%)")
+        given = {table.table for table in self.tables}
+        needed = {"dispensings"} if self.derive_persons else {"dispensings", "persons"}
+        if missing := needed - given:
+            raise DefinitionError(f"no file given for table {', '.join(sorted(missing))}")
+
+    def table(self, name: str) -> TableSource | None:
+        """The source of a table, None if the delivery has none."""
+        return next((table for table in self.tables if table.table == name), None)
