@@ -266,7 +266,8 @@ def _codes(frame: pd.DataFrame, name: str) -> NDArray[np.int8]:
     unknown = int((~np.isin(values, (CENSORED, OUTCOME, DEATH))).sum())
     if unknown:
         raise DataError(
-            f"predictions: column {name} must be 0 (censored), 1 (outcome) or 2 (death); {unknown} of {len(values)} are not"
+            f"predictions: column {name} must be 0 (censored), 1 (outcome) or 2 (death); "
+            f"{unknown} of {len(values)} rows are not"
         )
     return values.astype(np.int8)
 

@@ -49,8 +49,8 @@ class Profile:
         """Say the rules."""
         rounding = f"; shown counts are rounded to multiples of {self.base}" if self.base > 1 else ""
         return (
-            f"Profile {self.name}: counts from 1 to {self.smallest - 1}, and whatever would reveal them by subtraction, "
-            f"are suppressed{rounding}. Estimates are shown with {_DIGITS} significant digits."
+            f"Profile {self.name}: counts from 1 to {self.smallest - 1}, and whatever would reveal them by subtraction, are "
+            f"suppressed{rounding}. Estimates are shown with {_DIGITS} significant digits."
         )
 
 
@@ -65,7 +65,9 @@ class _Profiles(dict[str, Profile]):
 PROFILES = _Profiles(acro=Profile("acro", 10), opensafely=Profile("opensafely", 8, 5), ohdsi=Profile("ohdsi", 5))
 
 
-def suppress(members: NDArray[np.bool_], counts: NDArray[np.int64], smallest: int) -> NDArray[np.bool_]:
+def suppress(
+    members: NDArray[np.bool_], counts: NDArray[np.int64], smallest: int, keep: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """Choose which sums must not be shown.
 
     Parameters
@@ -75,6 +77,8 @@ def suppress(members: NDArray[np.bool_], counts: NDArray[np.int64], smallest: in
     counts : int array of shape (n_sums,)
     smallest : int
         Smallest count above 0 that may be shown.
+    keep : bool array of shape (n_sums,), optional
+        Sums to give up last.
 
     Returns
     -------
@@ -84,8 +88,9 @@ def suppress(members: NDArray[np.bool_], counts: NDArray[np.int64], smallest: in
     """
     hidden = (counts > 0) & (counts < smallest)
     size = members.sum(axis=1)
+    wanted = np.zeros(len(counts), dtype=np.bool_) if keep is None else keep
     while hidden.any():
-        exposed = [f for f in np.flatnonzero(hidden) if np.ptp(exposure(members, counts, hidden, f)) < smallest - 1e-6]
+        exposed = [int(f) for f in np.flatnonzero(hidden) if _width(members, counts, hidden, int(f)) < smallest - 1e-6]
         if not exposed:
             break
         candidates = np.flatnonzero(~hidden & (counts > 0))
@@ -93,9 +98,15 @@ def suppress(members: NDArray[np.bool_], counts: NDArray[np.int64], smallest: in
             break
         overlap = (members[candidates] & members[exposed].any(axis=0)).any(axis=1)
         # The finest and smallest sums first: totals and empty-handed strangers are given up last.
-        order = np.lexsort((counts[candidates], size[candidates] > 1, ~_helps(members, candidates, exposed, overlap)))
+        far = ~_helps(members, candidates, exposed, overlap)
+        order = np.lexsort((counts[candidates], size[candidates] > 1, wanted[candidates], far))
         hidden[candidates[order[0]]] = True
     return hidden
+
+
+def _width(members: NDArray[np.bool_], counts: NDArray[np.int64], hidden: NDArray[np.bool_], which: int) -> float:
+    low, high = exposure(members, counts, hidden, which)
+    return high - low
 
 
 def _helps(
@@ -120,7 +131,7 @@ def exposure(
     ends = []
     for sign in (1.0, -1.0):
         solved = linprog(sign * objective, A_eq=equal, b_eq=right, bounds=(0, None), method="highs")
-        ends.append(float(sign * solved.fun) if solved.status == 0 else sign * -np.inf)
+        ends.append(sign * float(solved.fun or 0.0) if solved.status == 0 else sign * -np.inf)
     return max(ends[0], 0.0), ends[1]
 
 
@@ -149,7 +160,7 @@ def control(
     }
     for count in _COUNTS:
         for system in systems(tables, count, ranked_by_risk=ranked_by_risk):
-            chosen = suppress(system.members, system.counts, profile.smallest)
+            chosen = suppress(system.members, system.counts, profile.smallest, system.keep)
             for name, rows in system.rows_of(chosen):
                 hidden[name][count][rows] = True
     return {name: _shown(frame, hidden[name], profile) for name, frame in tables.items()}

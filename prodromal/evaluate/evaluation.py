@@ -267,7 +267,7 @@ def _overview(population: Population) -> pd.DataFrame:
 
 
 def _distribution(population: Population) -> pd.DataFrame:
-    """Distribution of predicted risk among people with and without the outcome, and everyone; no extremes of one person."""
+    """Describe predicted risk with and without the outcome; no extremes, which are single people."""
     data, outcome = population.data, population.ends.outcome
     places = (0.05, 0.25, 0.5, 0.75, 0.95)
     rows = []
@@ -296,8 +296,8 @@ def _facts(population: Population, replicates: int, seed: int) -> dict[str, Any]
         "horizon_days": data.horizon_days,
         "lag_days": data.lag_days,
         "estimand": (
-            f"probability of the outcome more than {data.lag_days} and at most {data.horizon_days} days after the index "
-            "date, among people alive and undiagnosed at the index date, with death as a competing event"
+            f"probability of the outcome more than {data.lag_days} and at most {data.horizon_days} days after the "
+            "index date, among people alive and undiagnosed at the index date, with death as a competing event"
         ),
         "n": data.n,
         "population": float(data.weight.sum()),

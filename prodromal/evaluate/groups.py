@@ -59,7 +59,7 @@ def age_bands(
 def subgroups(
     data: EvaluationData, *, age_edges: Sequence[float] = AGE_EDGES, columns: Sequence[str] | None = None
 ) -> dict[str, tuple[NDArray[np.int64], list[str]]]:
-    """Find the groupings that the columns of `data` allow: sex, age band, calendar year of the index date, and `columns`.
+    """Find the groupings that `data` allow: sex, age band, calendar year of the index date, and `columns`.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def _few(
     return shape(total), shape(expected)
 
 
-def subgroup_statistic(
+def subgroup_statistic(  # noqa: PLR0917
     population: Population,
     code: NDArray[np.int64],
     keys: Sequence[dict[str, object]],
@@ -177,17 +177,16 @@ def subgroup_statistic(
     for index, key in enumerate(keys):
         rows = np.flatnonzero(code == index)
         if len(rows):
-            parts.append(_within(population, rows, key, risk, score, model))
+            parts.append(_within(population, rows, {**key, "model": model}, risk, score))
     return combine(*parts)
 
 
 def _within(
     population: Population,
     rows: NDArray[np.int64],
-    key: dict[str, object],
+    facts: dict[str, object],
     risk: NDArray[np.float64],
     score: NDArray[np.float64],
-    model: str,
 ) -> Statistic:
     outcome = population.ends.outcome[rows]
     n_events = int(outcome.sum())
@@ -199,7 +198,7 @@ def _within(
         area = np.nan if n_events < LEAST_EVENTS else ladder.measures(here.known)[0]
         return np.array([area, slope(here)])
 
-    facts = {**key, "model": model, "n": len(rows), "events": n_events}
+    facts = {**facts, "n": len(rows), "events": n_events}
     note = "" if n_events >= LEAST_EVENTS else f"only {n_events} events"
     return Statistic([{**facts, "measure": name, "note": note} for name in ("auroc", "slope")], compute)
 

@@ -1,4 +1,4 @@
-"""The lead-time ladder: how discrimination falls as the lag before diagnosis grows, each rung an evaluation of its own."""
+"""The lead-time ladder: how discrimination falls as the lag before diagnosis grows, one evaluation a rung."""
 
 from __future__ import annotations
 

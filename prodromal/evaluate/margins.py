@@ -21,11 +21,12 @@ _WHERE = tuple[str, int]
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """Sums over shared atoms, and the table rows on which each sum stands."""
+    """Sums over shared atoms, the table rows on which each stands, and which to give up last."""
 
     members: NDArray[np.bool_]
     counts: NDArray[np.int64]
     places: list[list[_WHERE]]
+    keep: NDArray[np.bool_]
 
     def rows_of(self, chosen: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.int64]]]:
         """Table and rows of every chosen sum."""
@@ -43,6 +44,7 @@ class _Sums:
 
     counts: dict[frozenset[Hashable], int] = field(default_factory=dict)
     places: dict[frozenset[Hashable], list[_WHERE]] = field(default_factory=lambda: defaultdict(list))
+    kept: set[frozenset[Hashable]] = field(default_factory=set)
 
     def add(self, atoms: Iterable[Hashable], count: float, places: list[_WHERE]) -> None:
         key = frozenset(atoms)
@@ -56,7 +58,8 @@ class _Sums:
         for row, key in enumerate(self.counts):
             members[row, [at[atom] for atom in key]] = True
         counts = np.array(list(self.counts.values()), dtype=np.int64)
-        return System(members, counts, [self.places[key] for key in self.counts])
+        keep = np.array([key in self.kept or len(key) == len(atoms) for key in self.counts])
+        return System(members, counts, [self.places[key] for key in self.counts], keep)
 
 
 def systems(tables: Mapping[str, pd.DataFrame], count: str, *, ranked_by_risk: bool) -> Iterator[System]:
@@ -90,6 +93,8 @@ def _overview(frame: pd.DataFrame) -> System:
     sums.add(parts, frame["n"].iloc[0], [("overview", 0)])
     for row in parts:
         sums.add([row], frame["n"].iloc[row], [("overview", row)])
+        if frame["item"].iloc[row] == "outcome in the window":
+            sums.kept.add(frozenset([row]))
     return sums.system()
 
 
@@ -132,7 +137,7 @@ def _crossed(
 
 
 def _nested(tables: Mapping[str, pd.DataFrame], names: list[str], count: str, total: int) -> Iterator[System]:
-    """Sets of people from the top of one ranking downwards: each holds the ones before it."""
+    """Collect sets of people from the top of one ranking downwards: each holds the ones before it."""
     for model in sorted({str(m) for name in names for m in tables[name].get("model", ())}):
         tops: dict[tuple[int, int], list[_WHERE]] = defaultdict(list)
         parts: list[tuple[tuple[int, int], tuple[int, int], list[_WHERE]]] = []

@@ -51,7 +51,7 @@ def ohdsi_tables(
         they belong to single people. Counts are of rows, probabilities of the weighted population.
     """
     return {
-        "evaluationStatistics": _statistics(tables, facts),
+        "evaluationStatistics": _statistics(tables),
         "thresholdSummary": _thresholds(tables, facts),
         "calibrationSummary": _calibration(tables["calibration_deciles"]),
         "demographicSummary": _demographics(tables.get("calibration_cells")),
@@ -63,7 +63,7 @@ def ohdsi_tables(
 _COVARIATES = ["covariateId", "covariateName", "covariateValue", "CovariateCount", "CovariateMean", "CovariateStDev"]
 
 
-def _statistics(tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> pd.DataFrame:
+def _statistics(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     overview = tables["overview"].set_index("item")["n"]
     rows += [{"metric": "populationSize", "value": overview["people"]}]

@@ -155,8 +155,8 @@ def ranking_statistic(
     Notes
     -----
     Censored people are replaced by others like them: everyone whose state at the horizon is known carries the inverse
-    of the probability of still being followed. The AUROC is then the cumulative-dynamic one at the horizon, where people
-    who died without the outcome are non-cases.
+    of the probability of still being followed. The AUROC is then the cumulative-dynamic one at the horizon: people who
+    died without the outcome are non-cases.
     """
     outcome = population.ends.outcome
     ladder = Ladder.of(outcome, score)

@@ -27,6 +27,7 @@ __all__ = ["Population", "Statistic", "Weighting", "combine", "estimate", "limit
 
 LEVEL = 0.95
 _ENOUGH = 0.9
+_LAST = ("model", "measure")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,8 @@ class Statistic:
     ----------
     rows : sequence of mappings
         Key columns of each quantity, and ``n``, ``events``, ``note`` where they differ from the caller's. With
-        ``_gamma`` (variance, largest weight) the limits come from `gamma_limits`: too few events to draw from.
+        ``_gamma`` (variance, largest weight) the limits come from `gamma_limits`: too few events to draw from. With
+        ``_distance`` the lower limit is at most the value: draws of a distance are noisier than the data and lie above.
     compute : function of a Weighting
         Gives one float per row; NaN where the quantity does not exist.
     """
@@ -118,8 +120,10 @@ def estimate(
     value = statistic.compute(weighting(population, None))
     draws = _draw_all(partial(_replicate, population, statistic, seed), replicates, workers, len(value))
     low, high, few = limits(draws)
-    low, high = _few_events(statistic, value, low, high)
-    frame = pd.DataFrame([{k: v for k, v in row.items() if not k.startswith("_")} for row in statistic.rows])
+    low, high = _special_limits(statistic, value, low, high)
+    given = dict.fromkeys(k for row in statistic.rows for k in row if not k.startswith("_"))
+    keys = [*(k for k in given if k not in _LAST), *(k for k in _LAST if k in given)]
+    frame = pd.DataFrame({k: [row.get(k) for row in statistic.rows] for k in keys})
     notes = [str(row.get("note", "")) for row in statistic.rows]
     outcome = population.ends.outcome
     numbers: dict[str, Any] = {
@@ -163,13 +167,15 @@ def draw_families(n_families: int, seed: int, replicate: int) -> NDArray[np.int6
     return np.bincount(generator.integers(0, n_families, n_families), minlength=n_families)
 
 
-def _few_events(
+def _special_limits(
     statistic: Statistic, value: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     low, high = low.copy(), high.copy()
     for i, row in enumerate(statistic.rows):
         if "_gamma" in row and not np.isnan(value[i]):
             low[i], high[i] = gamma_limits(float(value[i]), *row["_gamma"])  # type: ignore[misc]
+        elif row.get("_distance"):
+            low[i] = min(low[i], value[i])
     return low, high
 
 

@@ -38,8 +38,8 @@ def weighted_quantile(values: ArrayLike, q: ArrayLike, weight: ArrayLike | None 
 
     Notes
     -----
-    Interpolates between the order statistics at positions ``floor(h)`` and ``floor(h) + 1`` of the repeated sample, with
-    ``h = q (W - 1)`` and ``W`` the total weight.
+    Interpolates between the order statistics at positions ``floor(h)`` and ``floor(h) + 1`` of the repeated sample,
+    with ``h = q (W - 1)`` and ``W`` the total weight.
     """
     x, p = np.asarray(values, dtype=np.float64), np.asarray(q, dtype=np.float64)
     order = np.argsort(x, kind="stable")

@@ -151,10 +151,7 @@ def decision_curve(population: Population, thresholds: Sequence[float] | None = 
     """Net benefit of model, age and sex alone, and acting for everyone, over a range of thresholds."""
     data = population.data
     risks = {MODEL: data.risk} | ({BASELINE: data.baseline_risk} if data.baseline_risk is not None else {})
-    if thresholds is None:
-        at = default_thresholds(data.risk, data.weight)
-    else:
-        at = np.asarray(thresholds, dtype=np.float64)
+    at = default_thresholds(data.risk, data.weight) if thresholds is None else np.asarray(thresholds, dtype=float)
     return decision_curve_statistic(population, risks, at)
 
 

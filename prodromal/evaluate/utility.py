@@ -71,7 +71,7 @@ def default_thresholds(
 def capacity_threshold(
     score: NDArray[np.float64], weight: NDArray[np.float64], capacities: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Find the lowest score that flags no more than each share of people; infinite where the top ties alone exceed it."""
+    """Find the lowest score that flags no more than each share of people; infinite where top ties exceed it."""
     order = np.argsort(score, kind="stable")
     ordered, from_top = score[order], np.cumsum(weight[order][::-1])[::-1]
     first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
@@ -88,13 +88,14 @@ def flag_statistic(
     keys: Sequence[dict[str, object]],
     model: str,
 ) -> Statistic:
-    """Measure flagged share, sensitivity, specificity, PPV, flagged per true case and lift where ``value >= threshold``.
+    """Measure flagged share, sensitivity, specificity, PPV, flagged per true case and lift from each threshold on.
 
     Notes
     -----
     The threshold is fixed; intervals are for the rule "flag from this threshold on".
     """
     steps = _Steps(value, thresholds, np.flatnonzero(population.ends.outcome))
+    reached = np.isfinite(thresholds)
     n = population.data.n
 
     def compute(weighting: Weighting) -> NDArray[np.float64]:
@@ -106,12 +107,12 @@ def flag_statistic(
             measures = (
                 flagged / total,
                 true / cases,
-                1 - (flagged - true) / (total - cases),
+                np.clip(1 - (flagged - true) / (total - cases), 0.0, 1.0),
                 ppv,
                 np.where(true > 0, flagged / true, np.nan),
                 ppv * total / cases,
             )
-        return np.concatenate([np.where(np.isfinite(m), m, np.nan) for m in measures])
+        return np.concatenate([np.where(np.isfinite(m) & reached, m, np.nan) for m in measures])
 
     flagged_rows, flagged_events = (x.astype(int) for x in steps.counts(np.ones(n)))
     names = ("share_flagged", "sensitivity", "specificity", "ppv", "flagged_per_true_case", "lift")
@@ -123,7 +124,7 @@ def flag_statistic(
             "threshold": float(t),
             "n": int(f),
             "events": int(e),
-            "note": _why(f, e, name),
+            "note": _why(t, f, e, name),
         }
         for name in names
         for key, t, f, e in zip(keys, thresholds, flagged_rows, flagged_events, strict=True)
@@ -202,7 +203,9 @@ def _checked(thresholds: ArrayLike) -> NDArray[np.float64]:
     return t
 
 
-def _why(flagged: int, events: int, measure: str) -> str:
+def _why(threshold: float, flagged: int, events: int, measure: str) -> str:
+    if not np.isfinite(threshold):
+        return "too many people share the highest score"
     if flagged == 0:
         return "nobody is flagged"
     return "no case is flagged" if events == 0 and measure == "flagged_per_true_case" else ""

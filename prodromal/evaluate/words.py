@@ -93,8 +93,8 @@ def summary_sentences(tables: Mapping[str, pd.DataFrame], facts: Mapping[str, An
 
 
 def _who(tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> str:
-    overview = tables["overview"].set_index("item")
-    people, events = float(overview.loc["people", "n"]), float(overview.loc["outcome in the window", "n"])
+    overview = tables["overview"].set_index("item")["n"]
+    people, events = float(overview["people"]), float(overview["outcome in the window"])
     stand = f", standing for {count(facts['population'])}," if abs(facts["population"] - facts["n"]) > 0.5 else ""
     observed = pick(tables["calibration"], model="model", measure="observed_risk")
     cases = f"{count(events)} had" if not math.isnan(events) else "a suppressed number had"
@@ -126,7 +126,7 @@ def _mean(tables: Mapping[str, pd.DataFrame]) -> str:
     ratio = pick(tables["calibration"], model="model", measure="observed_over_expected")
     if not ratio.known:
         return f"Observed over expected: {ratio.text()}."
-    verdict = "as many as predicted"
+    verdict = "about as many as predicted"
     if not math.isnan(ratio.low) and not ratio.low <= 1 <= ratio.high:
         verdict = "more than predicted" if ratio.value > 1 else "fewer than predicted"
     return f"Outcomes were {verdict}: observed over expected {ratio.text()}."

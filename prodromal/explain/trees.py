@@ -24,7 +24,7 @@ __all__ = ["Forest", "read_forest"]
 
 _LOGIT_LINK = frozenset({"binary:logistic", "reg:logistic"})
 _LOG_LINK = frozenset({"count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft"})
-_LEAST = float(np.float32(1e-6))
+_LEAST = np.float32(1e-6)
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ def _check_kind(learner: Mapping[str, Any]) -> None:
     if kind != "gbtree":
         raise BundleError(f"model: contributions are exact for gbtree only, this one is {kind}; train with gbtree")
     params, model = learner["learner_model_param"], learner["gradient_booster"]["model"]
+    if any(weight != 1.0 for weight in model.get("weight_drop", ())):  # how dart is stored from library 3.4 on
+        raise BundleError("model: its trees are weighted (dart), contributions need plain sums; train without dropout")
     outputs = max(int(params.get("num_class", 0)), int(params.get("num_target", 1)), len(set(model["tree_info"])), 1)
     if outputs > 1 or any(int(tree["tree_param"]["size_leaf_vector"]) > 1 for tree in model["trees"]):
         raise BundleError(f"model: it has {outputs} outputs or vector leaves, contributions need exactly one output")
@@ -112,13 +114,14 @@ def _base_margin(learner: Mapping[str, Any]) -> float:
     scores = found if isinstance(found, list) else [found]
     if len(scores) != 1:
         raise BundleError(f"model: base_score has {len(scores)} values, contributions need exactly 1")
-    score, objective = float(np.float32(scores[0])), learner["objective"]["name"]
+    score, objective = np.float32(scores[0]), learner["objective"]["name"]
     if objective in _LOGIT_LINK:
-        clipped = min(max(score, _LEAST), float(np.float32(1.0 - _LEAST)))  # as the library does since 3.0
-        return math.log(clipped) - math.log1p(-clipped)
+        one = np.float32(1.0)
+        chance = np.clip(score, _LEAST, one - _LEAST)  # clipped, and in float32, as the library does it
+        return float(-np.log(one / chance - one))
     if objective in _LOG_LINK and score <= 0.0:
         raise BundleError(f"model: base_score must be above 0 for the objective {objective}")
-    return math.log(score) if objective in _LOG_LINK else score
+    return math.log(score) if objective in _LOG_LINK else float(score)
 
 
 def _check_nodes(forest: Forest) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -115,7 +115,7 @@ def table(
     headings: Mapping[str, str] | None = None,
     formats: Mapping[str, Callable[[float], str]] | None = None,
     missing: str = NOT_COMPUTED,
-    strong: Callable[[Mapping[str, object]], bool] | None = None,
+    strong: Callable[[Mapping[Any, Any]], bool] | None = None,
 ) -> Markup:
     """Show a frame: text to the left, numbers to the right, an empty cell with its reason.
 
@@ -131,7 +131,7 @@ def table(
         How the numbers of a column are written; whole numbers by default with separated thousands, others with three
         significant digits. A column named here is aligned as numbers also where it holds text.
     missing : str
-        Written for NaN and None where the row has no ``note``.
+        Written for NaN and None where the row has no ``note``. Notes of rows without an empty cell get a column.
     strong : function of a row, optional
         Says which rows are set in bold.
 
@@ -140,7 +140,7 @@ def table(
     Markup
     """
     headings, formats = headings or {}, formats or {}
-    shown = [name for name in frame.columns if name != "note" or frame["note"].astype(bool).any()]
+    shown = [name for name in frame.columns if name != "note" or _has_notes_of_its_own(frame)]
     numeric = {name: name in formats or _is_numeric(frame[name]) for name in shown}
     head = join(
         Markup('<th scope="col"{}>{}</th>').format(_align(numeric[n]), headings.get(n, str(n).replace("_", " ")))
@@ -157,6 +157,12 @@ def table(
         '<div class="scroll" tabindex="0"><table>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
     )
     return whole.format(caption_html, head, join(body))
+
+
+def _has_notes_of_its_own(frame: pd.DataFrame) -> bool:
+    """Whether a note stands in a row without an empty cell, where it would not be seen otherwise."""
+    full = frame.drop(columns="note").notna().all(axis=1)
+    return bool((full & frame["note"].astype(bool)).any())
 
 
 def _is_numeric(column: pd.Series) -> bool:

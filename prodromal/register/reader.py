@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prodromal.errors import DataError
 from prodromal.files import sha256
@@ -148,11 +149,19 @@ class Register:
             If nobody has the outcome.
         """
         frame = self.table("outcomes", ["person_id", "outcome", "diagnosed_on"])
-        chosen = frame.filter(pa.compute.equal(frame.column("outcome").cast(pa.string()), outcome))
+        chosen = frame.filter(pc.equal(frame.column("outcome").cast(pa.string()), outcome))
         if not chosen.num_rows:
             names = sorted(frame.column("outcome").cast(pa.string()).unique().to_pylist())[:10]
             raise DataError(f"no person has the outcome '{outcome}'; the register has {', '.join(names) or 'none'}")
         return self.persons.first_days(chosen.column("person_id"), chosen.column("diagnosed_on"))
+
+    def history(self, person_row: int) -> pd.DataFrame:
+        """All dispensings of one person, in order: ``dispensed_on, atc, ddd, days_supply, quantity``."""
+        part = next(p for p in self.parts if p.first_person <= person_row < p.first_person + p.persons)
+        columns = ["dispensed_on", "atc", "ddd", "days_supply", "quantity"]
+        table = part.read(["person_id", *columns])
+        mine = pc.equal(table.column("person_id"), pa.scalar(_plain(self.persons.ids[person_row])))
+        return table.filter(mine).select(columns).to_pandas(date_as_object=False)
 
     def verify(self) -> None:
         """Check the size and SHA-256 of every file against the manifest.
@@ -168,3 +177,7 @@ class Register:
                 raise DataError(f"{path} is missing from the register")
             if path.stat().st_size != entry["bytes"] or sha256(path) != entry["sha256"]:
                 raise DataError(f"{path} differs from the manifest: it was changed or damaged after ingest")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

@@ -32,7 +32,9 @@ class Census:
         return cls(np.zeros((2, AGES)), np.zeros((2, AGES), dtype=np.int64), np.zeros((2, AGES), dtype=np.int64))
 
     def __add__(self, other: Census) -> Census:
-        return Census(self.person_years + other.person_years, self.diagnoses + other.diagnoses, self.deaths + other.deaths)
+        return Census(
+            self.person_years + other.person_years, self.diagnoses + other.diagnoses, self.deaths + other.deaths
+        )
 
     def table(self) -> pa.Table:
         """Return one row per sex and completed year of age."""

@@ -80,9 +80,10 @@ class PsychiatricUse(ClassUse):
 
 
 class Frailty(_Section):
-    """The hidden liability ``u ~ Gamma(shape, shape)`` behind psychiatric initiations and, as ``u ** hazard_exponent``, ALS.
+    """The hidden liability ``u ~ Gamma(shape, shape)`` behind psychiatric initiations.
 
-    ``context_shape`` is the shape of the independent heterogeneity behind all other medication.
+    The hazard of ALS is proportional to ``u ** hazard_exponent``; ``context_shape`` is the shape of the independent
+    heterogeneity behind all other medication.
     """
 
     shape: Annotated[float, Field(ge=0.1, le=100)] = 0.5
@@ -148,7 +149,8 @@ class DiseaseCourse(_Section):
     visit_days
         Mean days between visits.
     riluzole_share, riluzole_early_share
-        Share treated with riluzole, and share of those with a first dispensing up to 45 days before the recorded diagnosis.
+        Share treated with riluzole, and share of those whose first dispensing comes up to 45 days before the recorded
+        diagnosis.
     """
 
     delay_median_days: Positive = 365.0
@@ -179,7 +181,8 @@ class SimulationConfig(_Section):
     minimum_age
         Age (years) from which people are observed and use medication.
     noncase_fraction
-        Below 1 the register is an extract: everybody diagnosed, this share of all others, and the cases' siblings and spouses.
+        Below 1 the register is an extract: everybody diagnosed, this share of all others, and the cases' siblings and
+        spouses.
     incidence_scale
         Factor on the incidence table.
     emigration_per_year

@@ -50,7 +50,9 @@ class FirstEvent(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def recurrent(keys: npt.NDArray[np.int64], n: int, class_of: npt.NDArray[np.int64], day: int, used: npt.NDArray[np.int8]) -> None:
+def recurrent(
+    keys: npt.NDArray[np.int64], n: int, class_of: npt.NDArray[np.int64], day: int, used: npt.NDArray[np.int8]
+) -> None:
     """Mark the psychiatric classes with at least two dispensings before a day."""
     used[:] = 0
     for i in range(n):
@@ -83,13 +85,20 @@ def first_event(
 @njit(cache=True, nogil=True)
 def draw_onset(state: npt.NDArray[np.uint64], law: CourseLaw, diagnosis: int, slope: float) -> int:
     """Draw the day of the first symptom; fast decline is diagnosed sooner."""
-    delay = law.delay_median_days * math.exp(law.delay_sigma * normal(state)) * math.sqrt(law.slope_mean / max(slope, 0.05))
+    delay = (
+        law.delay_median_days * math.exp(law.delay_sigma * normal(state)) * math.sqrt(law.slope_mean / max(slope, 0.05))
+    )
     return diagnosis - int(min(delay, 7305.0))
 
 
 @njit(cache=True, nogil=True)
 def append_riluzole(
-    state: npt.NDArray[np.uint64], law: CourseLaw, diagnosis: int, bounds: tuple[int, int], keys: npt.NDArray[np.int64], n: int
+    state: npt.NDArray[np.uint64],
+    law: CourseLaw,
+    diagnosis: int,
+    bounds: tuple[int, int],
+    keys: npt.NDArray[np.int64],
+    n: int,
 ) -> int:
     """Append the dispensings of riluzole, every four weeks or so from about the diagnosis on."""
     if uniform(state) >= law.riluzole_share:
@@ -118,7 +127,7 @@ def append_visits(
     scores: npt.NDArray[np.int8],
     n: int,
 ) -> int:
-    """Append visits from the diagnosis on: a straight line from 48 points at onset, slower before the diagnosis, plus noise."""
+    """Append visits from the diagnosis on: a straight line with noise, from 48 points at onset, slower at first."""
     level = 48.0 - 0.8 * slope * (diagnosis - onset) / _MONTH
     level = max(level, 12.0)
     day = float(diagnosis)

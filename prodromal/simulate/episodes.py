@@ -23,8 +23,8 @@ _EARLIEST_REFILL, _REFILL_SPREAD = 0.8, 0.6
 class UseLaw(NamedTuple):
     """The law of medication use as arrays; classes come first in every shape.
 
-    ``rate`` and ``cumulative`` have the shape (class, sex, birth year, calendar year): initiations per day of a person with
-    frailty 1, and their integral up to 1 January. A key is ``day << 12 | product``.
+    ``rate`` and ``cumulative`` have the shape (class, sex, birth year, calendar year): initiations per day of a person
+    with frailty 1, and their integral up to 1 January. A key is ``day << 12 | product``.
     """
 
     single_share: npt.NDArray[np.float64]
@@ -53,9 +53,15 @@ def _pick(state: npt.NDArray[np.uint64], law: UseLaw, c: int) -> int:
 
 @njit(cache=True, nogil=True)
 def append_episode(
-    state: npt.NDArray[np.uint64], law: UseLaw, c: int, start: float, bounds: tuple[float, float], keys: npt.NDArray[np.int64], n: int
+    state: npt.NDArray[np.uint64],
+    law: UseLaw,
+    c: int,
+    start: float,
+    bounds: tuple[float, float],
+    keys: npt.NDArray[np.int64],
+    n: int,
 ) -> tuple[int, float]:
-    """Append the dispensings within ``bounds`` of an episode that begins at ``start``; return their end and the day it stops."""
+    """Append an episode's dispensings within ``bounds``; return the end of the keys and the day it stops."""
     stop = start
     if uniform(state) >= law.single_share[c]:
         mean = law.long_days[c] if uniform(state) < law.long_share[c] else law.short_days[c]
@@ -81,7 +87,9 @@ def append_episode(
 @njit(cache=True, nogil=True)
 def _cumulative(law: UseLaw, row: tuple[int, int, int], day: float) -> float:
     year = law.year_of_day[int(day - law.year_start[0])]
-    return law.cumulative[row][year] + law.rate[row][year] * (day - law.year_start[year])
+    return law.cumulative[row[0], row[1], row[2], year] + law.rate[row[0], row[1], row[2], year] * (
+        day - law.year_start[year]
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -99,8 +107,8 @@ def append_initiations(
 ) -> tuple[int, int]:
     """Append the episodes that begin in ``span`` at ``factor`` times the law's rate.
 
-    ``starts`` receives ``day << 12 | class`` of every initiation that is visible: begun within ``bounds`` or still running
-    at its beginning.
+    ``starts`` receives ``day << 12 | class`` of every initiation that is visible: begun within ``bounds`` or still
+    running at its beginning.
     """
     if factor <= 0.0 or span[1] <= span[0]:
         return n, m
@@ -111,9 +119,12 @@ def append_initiations(
         target += exponential(state) / factor
         if target >= total:
             return n, m
-        while law.cumulative[row][year + 1] <= target:
+        while law.cumulative[row[0], row[1], row[2], year + 1] <= target:
             year += 1
-        start = law.year_start[year] + (target - law.cumulative[row][year]) / law.rate[row][year]
+        start = (
+            law.year_start[year]
+            + (target - law.cumulative[row[0], row[1], row[2], year]) / law.rate[row[0], row[1], row[2], year]
+        )
         n, stop = append_episode(state, law, row[0], start, bounds, keys, n)
         if stop >= bounds[0]:
             if m == len(starts):

@@ -129,7 +129,9 @@ def draw_histories(seed: int, use: UseLaw, effect: EffectLaw, course: CourseLaw,
             end[i] = min(lives.end[i], event.death + 1)
             for c in range(3):
                 span = (day, float(end[i]))
-                n, m = append_initiations(state, use, (c, sex, born), u * effect.after[c], span, bounds, own, n, own_starts, m)
+                n, m = append_initiations(
+                    state, use, (c, sex, born), u * effect.after[c], span, bounds, own, n, own_starts, m
+                )
             n = append_riluzole(state, course, diagnosis, (lives.entry[i], end[i]), own, n)
             n = _kept_before(own, n, end[i])
             m = _kept_before(own_starts, m, end[i])

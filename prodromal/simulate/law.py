@@ -77,7 +77,10 @@ def resolve(config: SimulationConfig) -> Law:
     DefinitionError
         If a table is faulty, or a prevalence cannot be reached with the lengths of use.
     """
-    uses: dict[str, ClassUse] = {**{name: config.psychiatric[name] for name in PSYCHIATRIC}, **dict(sorted(config.context.items()))}
+    uses: dict[str, ClassUse] = {
+        **{name: config.psychiatric[name] for name in PSYCHIATRIC},
+        **dict(sorted(config.context.items())),
+    }
     products = read_products()
     mortality = read_rates(config.mortality_table, "mortality_sweden_like.csv")
     incidence = config.incidence_scale * read_rates(config.incidence_table, "als_incidence_sweden_like.csv")
@@ -139,7 +142,9 @@ def _by_birth_year(
     return np.where(age < config.minimum_age, 0.0, by_age[:, :, age]) / DAYS_PER_YEAR
 
 
-def _trends(config: SimulationConfig, uses: dict[str, ClassUse], years: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _trends(
+    config: SimulationConfig, uses: dict[str, ClassUse], years: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
     middle = (config.starts_on.year + config.ends_on.year) // 2
     growth = np.array([1.0 + use.yearly_trend for use in uses.values()])
     trend: npt.NDArray[np.float64] = growth[:, None, None, None] ** (years - middle)[None, None, None, :]

@@ -89,7 +89,9 @@ class _Depletion:
         return np.where(table > 0, np.exp(log_b), 0.0)
 
 
-def _law_of_w(k: float, g: float, carriers: float, ratio: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _law_of_w(
+    k: float, g: float, carriers: float, ratio: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     from scipy.stats import gamma  # noqa: PLC0415 - slow to import
 
     u = gamma.ppf((np.arange(_QUANTILES) + 0.5) / _QUANTILES, k) / k

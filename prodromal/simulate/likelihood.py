@@ -59,7 +59,9 @@ def _lasting(law: UseLaw, c: int, days: float) -> float:
     """Integral from 0 to ``days`` of the probability that an episode lasts longer than x."""
     x = min(max(days, 0.0), LONGEST_EPISODE_DAYS)
     long, short = law.long_days[c], law.short_days[c]
-    mean = law.long_share[c] * long * -math.expm1(-x / long) + (1.0 - law.long_share[c]) * short * -math.expm1(-x / short)
+    mean = law.long_share[c] * long * -math.expm1(-x / long) + (1.0 - law.long_share[c]) * short * -math.expm1(
+        -x / short
+    )
     return (1.0 - law.single_share[c]) * mean
 
 
@@ -74,73 +76,75 @@ def _running_within_year(law: UseLaw, row: tuple[int, int, int], observed_from: 
     if until <= start:
         return 0.0
     spell = _lasting(law, row[0], observed_from - start) - _lasting(law, row[0], observed_from - until)
-    return law.rate[row][year] * spell
+    return law.rate[row[0], row[1], row[2], year] * spell
 
 
 @njit(cache=True, nogil=True)
-def tabulate_running(law: UseLaw, row: tuple[int, int, int], observed_from: int, table: npt.NDArray[np.float64]) -> None:
+def tabulate_running(
+    law: UseLaw, row: tuple[int, int, int], observed_from: int, table: npt.NDArray[np.float64]
+) -> None:
     """Fill the expected initiations that still run at ``observed_from``, of each year up to its own and, last, of them all."""
     first = _year(law, observed_from - LONGEST_EPISODE_DAYS)
     table[0] = 0.0
     last = _year(law, observed_from)
     for year in range(first, last):
-        table[year - first + 1] = table[year - first] + _running_within_year(law, row, observed_from, year, law.year_start[year + 1])
+        table[year - first + 1] = table[year - first] + _running_within_year(
+            law, row, observed_from, year, law.year_start[year + 1]
+        )
     table[last - first + 1] = table[last - first] + _running_within_year(law, row, observed_from, last, observed_from)
 
 
 @njit(cache=True, nogil=True)
 def visible_before(
-    law: UseLaw, row: tuple[int, int, int], observed_from: int, until: int, table: npt.NDArray[np.float64]
-) -> float:
-    """Return the expected number, at frailty 1, of visible initiations before ``until``.
+    law: UseLaw,
+    row: tuple[int, int, int],
+    observed_from: int,
+    days: npt.NDArray[np.int64],
+    table: npt.NDArray[np.float64],
+    expected: npt.NDArray[np.float64],
+) -> None:
+    """Fill the expected numbers, at frailty 1, of visible initiations before each of some days.
 
     Visible are those from ``observed_from`` on, and earlier ones whose episode still runs on that day; ``table`` is that of
     `tabulate_running`.
     """
-    if until <= observed_from - LONGEST_EPISODE_DAYS:
-        return 0.0
-    first = _year(law, observed_from - LONGEST_EPISODE_DAYS)
-    if until > observed_from:
-        running = table[_year(law, observed_from) - first + 1]
-        return running + _integral(law, row, until) - _integral(law, row, observed_from)
-    year = _year(law, until)
-    return table[year - first] + _running_within_year(law, row, observed_from, year, until)
+    rate, cumulative = law.rate[row[0], row[1], row[2]], law.cumulative[row[0], row[1], row[2]]
+    year_start, year_of_day = law.year_start, law.year_of_day
+    first = year_of_day[int(observed_from - LONGEST_EPISODE_DAYS - year_start[0])]
+    own = year_of_day[int(observed_from - year_start[0])]
+    constant = table[own - first + 1] - cumulative[own] - rate[own] * (observed_from - year_start[own])
+    for j in range(len(days)):
+        day = days[j]
+        if day > observed_from:
+            year = year_of_day[int(day - year_start[0])]
+            expected[j] = constant + cumulative[year] + rate[year] * (day - year_start[year])
+        elif day <= observed_from - LONGEST_EPISODE_DAYS:
+            expected[j] = 0.0
+        else:
+            year = year_of_day[int(day - year_start[0])]
+            expected[j] = table[year - first] + _running_within_year(law, row, observed_from, year, day)
 
 
 @njit(cache=True, nogil=True)
-def _integral(law: UseLaw, row: tuple[int, int, int], day: int) -> float:
-    year = _year(law, day)
-    return law.cumulative[row][year] + law.rate[row][year] * (day - law.year_start[year])
-
-
-@njit(cache=True, nogil=True)
-def _ratio_for_day(
-    law: UseLaw,
+def _ratio(
     signal: SignalLaw,
-    rows: tuple[tuple[int, int, int], ...],
-    dates: tuple[int, int, int],
-    tables: npt.NDArray[np.float64],
-    until_index: npt.NDArray[np.float64],
+    days: npt.NDArray[np.int64],
+    weight: npt.NDArray[np.float64],
+    added: npt.NDArray[np.float64],
+    exposure: float,
     own: Starts,
     log_factors: npt.NDArray[np.float64],
 ) -> float:
-    """Likelihood ratio for a diagnosis on one day, summed over prodrome lengths; ``dates``: observed from, index, diagnosis."""
-    observed_from, index, day = dates
-    exposure, in_last_year = until_index.sum(), 0.0
+    """Sum over days of diagnosis and prodrome lengths; ``added`` is A' - A, the last year's share in its last row."""
     power = signal.shape + signal.exponent + len(own.day)
-    for c in range(_N_CLASSES):
-        before = visible_before(law, rows[c], observed_from, min(day - 365, index), tables[c])
-        in_last_year += signal.sigma[c] * (until_index[c] - before)
-    ratio = 0.0
-    for p in range(len(signal.prodrome_share)):
-        begin = day - signal.prodrome_days[p]
-        added, log_factor = in_last_year, 0.0
-        for c in range(_N_CLASSES):
-            before = visible_before(law, rows[c], observed_from, min(begin, index), tables[c])
-            added += signal.rho[c] * (until_index[c] - before)
-        for s in range(len(own.day)):
-            log_factor += log_factors[own.of_class[s], int(own.day[s] >= begin), int(own.day[s] >= day - 365)]
-        ratio += signal.prodrome_share[p] * math.exp(log_factor - power * math.log(signal.shape + exposure + added))
+    last, ratio = len(signal.prodrome_share), 0.0
+    for p in range(last):
+        for j in range(len(days)):
+            begin, log_factor = days[j] - signal.prodrome_days[p], 0.0
+            for s in range(len(own.day)):
+                log_factor += log_factors[own.of_class[s], int(own.day[s] >= begin), int(own.day[s] >= days[j] - 365)]
+            total = signal.shape + exposure + added[p, j] + added[last, j]
+            ratio += weight[j] * signal.prodrome_share[p] * math.exp(log_factor - power * math.log(total))
     return ratio
 
 
@@ -163,31 +167,35 @@ def _log_constant(k: float, g: float, n: int, exposure: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def log_likelihood_ratios(law: UseLaw, signal: SignalLaw, questions: Questions, starts: Starts) -> npt.NDArray[np.float64]:
+def log_likelihood_ratios(
+    law: UseLaw, signal: SignalLaw, questions: Questions, starts: Starts
+) -> npt.NDArray[np.float64]:
     """Return the log likelihood ratio of each row's history."""
+    n_days, n_lengths = questions.diagnosis.shape[1], len(signal.prodrome_share)
     result = np.empty(len(questions.index_date))
-    tables = np.empty((_N_CLASSES, LONGEST_EPISODE_YEARS + 3))
-    until_index = np.empty(_N_CLASSES)
+    table, before = np.empty(LONGEST_EPISODE_YEARS + 3), np.empty(n_days)
+    at_index, index = np.empty(1), np.empty(1, dtype=np.int64)
     log_factors = _log_factors(signal)
     for i in range(len(result)):
-        index, observed_from = questions.index_date[i], questions.observed_from[i]
-        sex, born = questions.sex[i], questions.birth_year[i] - law.first_birth_year
-        rows = ((0, sex, born), (1, sex, born), (2, sex, born))
+        index[0], observed_from = questions.index_date[i], questions.observed_from[i]
+        days, weight = questions.diagnosis[i], questions.weight[i].copy()
+        affected = (days - questions.birth[i]) / 365.25 < signal.below_age_years
+        exposure, added = 0.0, np.zeros((n_lengths + 1, n_days))
         for c in range(_N_CLASSES):
-            tabulate_running(law, rows[c], observed_from, tables[c])
-            until_index[c] = visible_before(law, rows[c], observed_from, index, tables[c])
+            row = (c, questions.sex[i], questions.birth_year[i] - law.first_birth_year)
+            tabulate_running(law, row, observed_from, table)
+            visible_before(law, row, observed_from, index, table, at_index)
+            exposure += at_index[0]
+            for p in range(n_lengths + 1):
+                length = signal.prodrome_days[p] if p < n_lengths else 365
+                share = signal.rho[c] if p < n_lengths else signal.sigma[c]
+                visible_before(law, row, observed_from, np.minimum(days - length, index[0]), table, before)
+                added[p] += share * (at_index[0] - before)
         first, end = questions.first_start[i], questions.first_start[i]
-        while end < questions.end_start[i] and starts.day[end] < index:
+        while end < questions.end_start[i] and starts.day[end] < index[0]:
             end += 1
         own = Starts(starts.day[first:end], starts.of_class[first:end])
-        constant = _log_constant(signal.shape, signal.exponent, end - first, until_index.sum())
-        unaffected, ratio = 0.0, 0.0
-        for j in range(questions.diagnosis.shape[1]):
-            day = questions.diagnosis[i, j]
-            if (day - questions.birth[i]) / 365.25 >= signal.below_age_years:
-                unaffected += questions.weight[i, j]
-            else:
-                dates = (observed_from, index, day)
-                ratio += questions.weight[i, j] * _ratio_for_day(law, signal, rows, dates, tables, until_index, own, log_factors)
-        result[i] = math.log(unaffected + math.exp(constant) * ratio)
+        ratio = _ratio(signal, days, weight * affected, added, exposure, own, log_factors)
+        constant = _log_constant(signal.shape, signal.exponent, end - first, exposure)
+        result[i] = math.log((weight * (1.0 - affected)).sum() + math.exp(constant) * ratio)
     return result

@@ -78,11 +78,15 @@ def oracle(folder: Path, index_dates: pd.DataFrame, *, horizon_days: int, lag_da
     row, index = _located(people["person_id"], index_dates)
     result = np.full(len(row), np.nan)
     asked = np.flatnonzero(
-        (index > people["observed_from"][row]) & (index <= people["observed_to"][row] + 1) & (index <= people["diagnosed_on"][row])
+        (index > people["observed_from"][row])
+        & (index <= people["observed_to"][row] + 1)
+        & (index <= people["diagnosed_on"][row])
     )
     for begin in range(0, len(asked), _ROWS_AT_A_TIME):
         part = asked[begin : begin + _ROWS_AT_A_TIME]
-        questions = _questions(law, {name: values[row[part]] for name, values in people.items()}, index[part], lag_days, horizon_days)
+        questions = _questions(
+            law, {name: values[row[part]] for name, values in people.items()}, index[part], lag_days, horizon_days
+        )
         result[part] = log_likelihood_ratios(law.use, _signal_law(law), questions, starts)
     answer = index_dates.loc[:, ["person_id", "index_date"]].copy()
     answer["log_likelihood_ratio"] = result
@@ -94,7 +98,9 @@ def _config_of(folder: Path) -> SimulationConfig:
         account = json.loads((Path(folder) / "simulation.json").read_text(encoding="utf-8"))
         return SimulationConfig.model_validate(account["config"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"the folder {Path(folder).name} holds no simulated register: simulation.json is missing or damaged") from error
+        raise DataError(
+            f"the folder {Path(folder).name} holds no simulated register: simulation.json is missing or damaged"
+        ) from error
 
 
 def _read(folder: Path, name: str) -> pa.Table:
@@ -138,12 +144,16 @@ def _located(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     missing = {"person_id", "index_date"} - set(index_dates.columns)
     if missing:
-        raise DataError(f"index_dates: column {', '.join(sorted(missing))} is missing; it needs person_id and index_date")
+        raise DataError(
+            f"index_dates: column {', '.join(sorted(missing))} is missing; it needs person_id and index_date"
+        )
     asked = index_dates["person_id"].to_numpy()
     row = np.minimum(np.searchsorted(person_id, asked), len(person_id) - 1)
     unknown = int((person_id[row] != asked).sum())
     if unknown:
-        raise DataError(f"index_dates: {unknown} of {len(asked)} rows name a person_id that the simulated register does not hold")
+        raise DataError(
+            f"index_dates: {unknown} of {len(asked)} rows name a person_id that the simulated register does not hold"
+        )
     return row, index_dates["index_date"].to_numpy().astype("datetime64[D]").astype(np.int64)
 
 
@@ -152,7 +162,9 @@ def _signal_law(law: Law) -> SignalLaw:
 
     frailty, below = law.config.frailty, law.config.prodrome.below_age
     age = np.inf if below is None else float(below)
-    return SignalLaw(frailty.shape, frailty.hazard_exponent, law.rho, law.sigma, law.prodrome_days, law.prodrome_share, age)
+    return SignalLaw(
+        frailty.shape, frailty.hazard_exponent, law.rho, law.sigma, law.prodrome_days, law.prodrome_share, age
+    )
 
 
 def _questions(

@@ -97,13 +97,18 @@ class Population:
         context = rng.standard_gamma(config.frailty.context_shape, n) / config.frailty.context_shape
         entry = np.maximum(self._law.first_day, birth + np.int64(np.ceil(config.minimum_age * DAYS_PER_YEAR)))
         age = (entry - birth) / DAYS_PER_YEAR
-        death = _day(birth, self._law.mortality.age_when(sex, self._law.mortality.at(sex, age) + rng.standard_exponential(n)))
+        death = _day(
+            birth, self._law.mortality.age_when(sex, self._law.mortality.at(sex, age) + rng.standard_exponential(n))
+        )
         emigration = rng.standard_exponential(n) * DAYS_PER_YEAR / max(config.emigration_per_year, 1e-12)
         leaves = entry + np.minimum(emigration, 1e9).astype(np.int64)
         end = np.minimum(np.minimum(death, leaves), self._law.last_day) + 1
         diagnosis = _day(birth, self._liability.age_at_diagnosis(rng, sex, age, frailty, carrier))
         diagnosis = np.where(diagnosis <= entry, entry + 1, diagnosis)
-        lengths = np.minimum(np.searchsorted(np.cumsum(self._law.prodrome_share), rng.random(n), side="right"), len(self._law.prodrome_share) - 1)
+        lengths = np.minimum(
+            np.searchsorted(np.cumsum(self._law.prodrome_share), rng.random(n), side="right"),
+            len(self._law.prodrome_share) - 1,
+        )
         people = People(
             np.arange(first + 1, first + n + 1),
             sex,
@@ -157,7 +162,11 @@ def _births(law: Law) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 def _couples(
-    rng: np.random.Generator, sex: npt.NDArray[np.int8], birth: npt.NDArray[np.int64], family: npt.NDArray[np.int64], share: float
+    rng: np.random.Generator,
+    sex: npt.NDArray[np.int8],
+    birth: npt.NDArray[np.int64],
+    family: npt.NDArray[np.int64],
+    share: float,
 ) -> npt.NDArray[np.int64]:
     liking = birth + rng.normal(0.0, 3 * DAYS_PER_YEAR, len(sex)) - sex * 2 * DAYS_PER_YEAR
     order = np.argsort(liking, kind="stable")

@@ -91,7 +91,13 @@ def initiation_rates(
 
 
 def _fitted(
-    name: str, bands: list[Band], sex: int, reached: npt.NDArray[np.float64], k: float, alive: npt.NDArray[np.float64], minimum_age: int
+    name: str,
+    bands: list[Band],
+    sex: int,
+    reached: npt.NDArray[np.float64],
+    k: float,
+    alive: npt.NDArray[np.float64],
+    minimum_age: int,
 ) -> npt.NDArray[np.float64]:
     index = _band_of_age(bands, minimum_age)
     target = np.array([band[2 + sex] for band in bands])
@@ -106,7 +112,9 @@ def _fitted(
     for _ in range(_ROUNDS):
         reach = spread @ np.where(index >= 0, level[np.clip(index, 0, None)], 0.0)
         prevalence = weights @ (1 - (1 + reach / k) ** -k)
-        level = level * np.where(target > 0, wanted / (k * ((1 - np.minimum(prevalence, 0.999)) ** (-1 / k) - 1) + 1e-300), 0.0)
+        level = level * np.where(
+            target > 0, wanted / (k * ((1 - np.minimum(prevalence, 0.999)) ** (-1 / k) - 1) + 1e-300), 0.0
+        )
     if np.any(np.abs(prevalence - target) > _TOLERANCE * target):
         worst = bands[int(np.argmax(np.abs(prevalence / np.maximum(target, 1e-9) - 1)))]
         raise DefinitionError(

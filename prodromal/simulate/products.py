@@ -44,7 +44,12 @@ def read_products() -> Products:
     """Read the shipped list of substances."""
     rows = sorted(read_shipped("prodromal.simulate", "substances.csv"), key=lambda row: row["atc"])
     packs = [_packs(row) for row in rows]
-    ddd = [units * float(row["ddd_per_unit"]) * dose for row, pair in zip(rows, packs, strict=True) for units, _ in pair for dose in DOSES]
+    ddd = [
+        units * float(row["ddd_per_unit"]) * dose
+        for row, pair in zip(rows, packs, strict=True)
+        for units, _ in pair
+        for dose in DOSES
+    ]
     days = [
         min(MAX_DAYS_SUPPLY, round(units / float(row["units_per_day"])))
         for row, pair in zip(rows, packs, strict=True)

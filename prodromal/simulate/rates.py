@@ -67,7 +67,12 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def _parsed(row: Mapping[str, str], table: str) -> tuple[int, int, int, float]:
     try:
-        sex, first, end, rate = SEXES.index(row["sex"]), int(row["age_from"]), int(row["age_to"]), float(row["rate_per_100k"])
+        sex, first, end, rate = (
+            SEXES.index(row["sex"]),
+            int(row["age_from"]),
+            int(row["age_to"]),
+            float(row["rate_per_100k"]),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise DefinitionError(f"{table}: every row needs sex (M or F), age_from, age_to and rate_per_100k") from error
     if not (0 <= first < end <= AGES and 0 <= rate < np.inf):
@@ -90,7 +95,9 @@ class CumulativeHazard:
 
     def at(self, sex: npt.NDArray[np.int8], age: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the cumulative hazard at each age."""
-        return np.where(sex == 0, np.interp(age, self._ages, self._values[0]), np.interp(age, self._ages, self._values[1]))
+        return np.where(
+            sex == 0, np.interp(age, self._ages, self._values[0]), np.interp(age, self._ages, self._values[1])
+        )
 
     def age_when(self, sex: npt.NDArray[np.int8], value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the age at which each value is reached, infinity where it never is."""

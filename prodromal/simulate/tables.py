@@ -49,7 +49,11 @@ def persons_table(people: People, histories: Histories) -> pa.Table:
 
 
 def dispensings_table(
-    people: People, histories: Histories, days: npt.NDArray[np.int32], product: npt.NDArray[np.int16], products: Products
+    people: People,
+    histories: Histories,
+    days: npt.NDArray[np.int32],
+    product: npt.NDArray[np.int16],
+    products: Products,
 ) -> pa.Table:
     """Return dispensings by person, day and code."""
     codes = (product // PRODUCTS_PER_SUBSTANCE).astype(np.int16)

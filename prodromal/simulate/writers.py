@@ -41,7 +41,9 @@ class TableWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close(keep=kind is None)
 
     def append(self, table: pa.Table) -> None:
@@ -74,10 +76,21 @@ class TableWriter:
 
     def _opened(self, schema: pa.Schema) -> pq.ParquetWriter | pc.CSVWriter:
         if self._format == "csv":
-            return pc.CSVWriter(self._path, _plain(schema.empty_table()).schema, write_options=pc.WriteOptions(quoting_style="needed"))
-        dictionary = [field.name for field in schema if field.name in {"atc", "sex", "class", "relation", "ddd", "days_supply", "quantity"}]
+            return pc.CSVWriter(
+                self._path, _plain(schema.empty_table()).schema, write_options=pc.WriteOptions(quoting_style="needed")
+            )
+        dictionary = [
+            field.name
+            for field in schema
+            if field.name in {"atc", "sex", "class", "relation", "ddd", "days_supply", "quantity"}
+        ]
         return pq.ParquetWriter(
-            self._path, schema, compression="zstd", compression_level=1, use_dictionary=dictionary, write_page_checksum=True
+            self._path,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=dictionary,
+            write_page_checksum=True,
         )
 
 
@@ -96,7 +109,9 @@ class PartWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close(keep=kind is None)
 
     def append(self, table: pa.Table, persons: int) -> None:

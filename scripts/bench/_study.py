@@ -93,7 +93,11 @@ def matched_sets(register: Register, first: int, last: int, seed: int, cases: in
         day = register.diagnosis[case]
         members = pool[a:b]
         # cases have weight 1, others 1 / fraction: a case is as likely a control as anybody, so it is thinned alike
-        fit = (register.observed_from[members] < day) & (register.observed_to[members] >= day) & (register.diagnosis[members] > day)
+        fit = (
+            (register.observed_from[members] < day)
+            & (register.observed_to[members] >= day)
+            & (register.diagnosis[members] > day)
+        )
         thin = register.weight[members] >= register.weight.max()
         members = members[fit & thin & (members != case)]
         if len(members) >= CONTROLS:
@@ -169,7 +173,14 @@ def odds_ratios(register: Register, sets: np.ndarray) -> dict[str, dict[str, flo
         x = {window: values.astype(float) for window, values in exposures(register, name, sets, day).items()}
         beta, se = conditional_logistic(x[">1"][:, :, None])
         windows, window_se = conditional_logistic(np.stack([x["0-1"], x["1-5"], x[">5"]], axis=2))
-        result[name] = {">1": beta[0], ">1 se": se[0], "0-1": windows[0], "0-1 se": window_se[0], "1-5": windows[1], ">5": windows[2]}
+        result[name] = {
+            ">1": beta[0],
+            ">1 se": se[0],
+            "0-1": windows[0],
+            "0-1 se": window_se[0],
+            "1-5": windows[1],
+            ">5": windows[2],
+        }
         result[name] |= {f"{w} controls": float(v[:, 1:].mean()) for w, v in x.items()}
     return result
 

@@ -1,0 +1,5 @@
+"""``python -m prodromal``."""
+
+from prodromal.cli import main
+
+main()

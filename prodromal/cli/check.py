@@ -1,0 +1,39 @@
+"""``prodromal check``: is a register or a bundle what its manifest says?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prodromal.cli.common import say
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("check", epilog="Example: prodromal check register")(check)
+
+
+def check(folder: Annotated[Path, typer.Argument(help="Folder of a register or a model bundle.")]) -> None:
+    """Verify every file of a register or bundle against its manifest, and say what it holds."""
+    if (folder / "bundle.json").exists():
+        from prodromal.risk import load
+
+        model = load(folder)
+        say(
+            f"{folder} is an undamaged bundle: plan '{model.plan.name}' ({model.plan.fingerprint}), "
+            f"{len(model.plan.features)} features, trained on {model.training['sets']:,} matched sets."
+        )
+        return
+    from prodromal.register import Register
+
+    register = Register.open(folder)
+    register.verify()
+    rows = sum(part.rows for part in register.parts)
+    say(f"{folder} is an undamaged register ({register.fingerprint}): {len(register.persons):,} people, {rows:,} dispensings.")
+    for table, account in register.manifest["account"].items():
+        rejected = sum(account["rejected"].values())
+        say(f"  {table}: {account['read']:,} read = {account['kept']:,} kept + {account['duplicate']:,} duplicate + {rejected:,} rejected")

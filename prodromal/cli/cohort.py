@@ -1,0 +1,113 @@
+"""``prodromal cohort``: who is looked at, when, and at risk of what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prodromal.cli.common import Force, Output, RegisterFolder, Seed, parse_date, refuse_existing, say
+from prodromal.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from prodromal.design import Cohort
+    from prodromal.register import Register
+
+__all__ = ["add_to"]
+
+_Name = Annotated[str, typer.Option("--outcome", help="Outcome in the register.")]
+_Lag = Annotated[int, typer.Option(help="Days after the index date that do not count.")]
+_Horizon = Annotated[float, typer.Option(help="Years after the index date at which the question ends.")]
+_History = Annotated[int, typer.Option(help="Days that must have been observed before the index date.")]
+_Split = Annotated[float | None, typer.Option("--split", help="Share of families held out, such as 0.3.")]
+_SplitSeed = Annotated[int, typer.Option("--split-seed", help="Seed of the split; use the same for both parts.")]
+_Part = Annotated[str | None, typer.Option("--part", help="With --split: train or held-out.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    verb = typer.Typer(help="Draw matched sets for training, or a landmark cohort for evaluation.", no_args_is_help=True)
+    verb.command(
+        "sets", epilog="Example: prodromal cohort sets register --split 0.4 --part train --seed 1 --output train.parquet"
+    )(sets)
+    verb.command(
+        "landmark",
+        epilog="Example: prodromal cohort landmark register --on 2016-01-01 --split 0.4 --part held-out --output held-out.parquet",
+    )(landmark)
+    app.add_typer(verb, name="cohort")
+
+
+def sets(
+    register: RegisterFolder,
+    *,
+    output: Output,
+    seed: Seed,
+    outcome: _Name = "ALS",
+    lag_days: _Lag = 365,
+    horizon_years: _Horizon = 5.0,
+    min_history_days: _History = 730,
+    controls_per_case: Annotated[int, typer.Option(min=1, help="Controls for each case.")] = 5,
+    split: _Split = None,
+    split_seed: _SplitSeed = 1,
+    part: _Part = None,
+    force: Force = False,
+) -> None:
+    """Matched sets: each case at a random date before diagnosis, controls of the same age and sex at risk."""
+    from prodromal.design import Outcome, draw_landmark_sets
+    from prodromal.register import Register
+
+    refuse_existing(output, force)
+    opened = Register.open(register)
+    question = Outcome(outcome, lag_days, round(horizon_years * 365.25), min_history_days)
+    drawn = draw_landmark_sets(
+        opened, question, seed=seed, controls_per_case=controls_per_case, among=_among(opened, split, part, split_seed)
+    )
+    _finish(opened, drawn, output)
+
+
+def landmark(
+    register: RegisterFolder,
+    *,
+    output: Output,
+    on: Annotated[str, typer.Option(help="Index date of all, YYYY-MM-DD.")],
+    outcome: _Name = "ALS",
+    lag_days: _Lag = 365,
+    horizon_years: _Horizon = 5.0,
+    min_history_days: _History = 730,
+    split: _Split = None,
+    split_seed: _SplitSeed = 1,
+    part: _Part = None,
+    force: Force = False,
+) -> None:
+    """Landmark cohort: everyone alive, undiagnosed and observed on one date, followed up to the horizon."""
+    from prodromal.design import Outcome, draw_landmark_cohort
+    from prodromal.register import Register
+
+    refuse_existing(output, force)
+    opened = Register.open(register)
+    question = Outcome(outcome, lag_days, round(horizon_years * 365.25), min_history_days)
+    drawn = draw_landmark_cohort(
+        opened, question, on=parse_date(on), among=_among(opened, split, part, split_seed)
+    )
+    _finish(opened, drawn, output)
+
+
+def _among(register: Register, split: float | None, part: str | None, seed: int) -> Any:
+    from prodromal.design import held_out
+
+    if split is None and part is None:
+        return None
+    if split is None or part not in {"train", "held-out"}:
+        raise DefinitionError("a split takes both --split SHARE and --part train or --part held-out")
+    held = held_out(register, share=split, seed=seed)
+    return held if part == "held-out" else ~held
+
+
+def _finish(register: Register, cohort: Cohort, output: Path) -> None:
+    from prodromal.design import write_cohort
+
+    write_cohort(cohort, output, register=register.fingerprint)
+    for step, cases, others in cohort.attrition.itertuples(index=False):
+        say(f"  {cases:>9,} cases {others:>10,} others  {step}")
+    say(f"The cohort of {len(cohort.frame):,} rows is in {output}.")

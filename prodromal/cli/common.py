@@ -1,0 +1,133 @@
+"""What verbs share: options, progress, provenance, and reading who is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prodromal import __version__
+from prodromal.errors import DataError, DefinitionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prodromal.features.index_dates import IndexDates
+    from prodromal.register import Register
+
+__all__ = [
+    "Force",
+    "Model",
+    "Output",
+    "RegisterFolder",
+    "Seed",
+    "Threads",
+    "index_dates",
+    "parse_date",
+    "progress",
+    "provenance",
+    "refuse_existing",
+    "say",
+]
+
+RegisterFolder = Annotated[Path, typer.Argument(help="Folder of a register, made by 'prodromal ingest'.")]
+Model = Annotated[Path, typer.Argument(help="Folder of a model bundle, made by 'prodromal train'.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write; appears complete or not at all.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random; the same seed gives the same result.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads; results do not depend on it.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+
+
+def say(text: str = "") -> None:
+    """Print a line on stdout."""
+    typer.echo(text)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, a line per tenth otherwise; yields a function of done and in all."""
+    if not sys.stderr.isatty():
+        yield _plain(title)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _plain(title: str) -> Callable[[int, int], None]:
+    shown = -1
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        tenth = 10 * done // max(total, 1)
+        if tenth > shown:
+            shown = tenth
+            typer.echo(f"  {title}: {done} of {total}", err=True)
+
+    return show
+
+
+def parse_date(text: str) -> date:
+    """Read YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise DefinitionError(f"'{text}' is no date of the form YYYY-MM-DD") from error
+
+
+def refuse_existing(path: Path, force: bool) -> None:
+    """Raise OutputError before any work if an output is in the way."""
+    from prodromal.errors import OutputError
+
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists; name another output, or replace it with --force")
+
+
+def provenance(register: Register | None = None, model: Path | None = None, **facts: Any) -> dict[str, str]:
+    """Version, fingerprints of inputs, and facts such as the seed."""
+    found = {"prodromal": __version__}
+    if register is not None:
+        found["register"] = register.fingerprint
+        if register.manifest["settings"].get("synthetic"):
+            found["synthetic"] = "simulated people"
+    if model is not None:
+        from prodromal.risk.bundle import fingerprint
+
+        found["model"] = fingerprint(model)
+    return {**found, **{name: str(value) for name, value in facts.items()}}
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Read a CSV or Parquet file."""
+    import pandas as pd
+
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path} is no readable CSV or Parquet file") from error
+
+
+def index_dates(register: Register, *, on: str | None, file: Path | None) -> IndexDates:
+    """Who is asked for: everyone on a date, or the rows of a file."""
+    import numpy as np
+
+    from prodromal.features.index_dates import IndexDates
+
+    if (on is None) == (file is None):
+        raise DefinitionError("say who is asked for: either --on DATE (everyone) or --index-dates FILE")
+    if on is not None:
+        day = int(np.datetime64(parse_date(on), "D").astype(np.int64))
+        return IndexDates.on(np.arange(len(register.persons), dtype=np.int64), day)
+    assert file is not None
+    return IndexDates.of(register, read_frame(file))

@@ -1,0 +1,201 @@
+"""``prodromal evaluate``: risks against outcomes, as tables and one report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prodromal.cli.common import Force, Output, Seed, Threads, provenance, read_frame, refuse_existing, say
+from prodromal.errors import DefinitionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prodromal.design import Cohort
+    from prodromal.page import Section
+    from prodromal.register import Register
+    from prodromal.risk import RiskModel
+
+__all__ = ["add_to"]
+
+_LADDER_DAYS = (0, 183, 365, 730, 1096, 1826)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(
+        "evaluate",
+        epilog="Example: prodromal evaluate risks.parquet held-out.parquet --register register --model model --output evaluation",
+    )(evaluate)
+
+
+def evaluate(
+    risks: Annotated[Path, typer.Argument(help="Risks: person_id, index_date, risk; of any model.")],
+    cohort: Annotated[Path, typer.Argument(help="Landmark cohort with the outcomes, made by 'prodromal cohort landmark'.")],
+    *,
+    output: Output,
+    seed: Seed = 1,
+    register: Annotated[Path | None, typer.Option(help="With --model: adds matched sets, lead times and people.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Bundle that made the risks.")] = None,
+    matched: Annotated[Path | None, typer.Option(help="Held-out matched sets, made by 'prodromal cohort sets'.")] = None,
+    people: Annotated[int, typer.Option(min=0, max=10, help="Explained people in the report.")] = 3,
+    replicates: Annotated[int, typer.Option(min=0, help="Bootstrap draws over families.")] = 200,
+    profile: Annotated[str, typer.Option(help="Disclosure rules: acro, opensafely or ohdsi.")] = "acro",
+    title: Annotated[str, typer.Option(help="Title of the report.")] = "How far can this ALS risk be trusted?",
+    threads: Threads = 2,
+    force: Force = False,
+) -> None:
+    """Discrimination, calibration and usefulness with intervals: JSON, CSV tables and report.html."""
+    from prodromal.design import read_cohort
+    from prodromal.evaluate import EvaluationData, join_outcomes
+    from prodromal.evaluate import evaluate as compute
+    from prodromal.files import atomic_folder
+
+    refuse_existing(output, force)
+    if (register is None) != (model is None):
+        raise DefinitionError("--register and --model go together")
+    followed = read_cohort(cohort)
+    predictions = _with_baseline(read_frame(risks))
+    asked = followed.outcome
+    data = EvaluationData.from_frame(
+        join_outcomes(predictions, followed.frame.drop(columns="person_row")),
+        horizon_days=asked.horizon_days,
+        lag_days=asked.lag_days,
+    )
+    extras = _Extras(register, model, matched, followed, seed, replicates) if register and model else None
+    result = compute(
+        data,
+        replicates=replicates,
+        seed=seed,
+        matched=extras.matched() if extras else None,
+        lead_time=extras.lead_time() if extras else None,
+        profile=profile,
+        workers=threads,
+    )
+    facts = provenance(extras.register if extras else None, model, seed=seed, profile=profile)
+    with atomic_folder(output, replace=force) as folder:
+        result.to_json(folder / "evaluation.json")
+        result.to_csv(folder / "tables")
+        result.to_html(
+            folder / "report.html",
+            title=title,
+            provenance=facts,
+            attrition=followed.attrition,
+            table_one=_table_one(followed),
+            extra_sections=extras.people(predictions, people) if extras else [],
+            figures=folder / "figures",
+        )
+    for sentence in result.summary():
+        say(sentence)
+    for warning in result.warnings:
+        say(f"Note: {warning}")
+    say(f"The report is {output / 'report.html'}")
+
+
+def _with_baseline(risks: pd.DataFrame) -> pd.DataFrame:
+    if "baseline_risk" not in risks and "expected_per_100k" in risks:
+        return risks.assign(baseline_risk=risks["expected_per_100k"] / 1e5)
+    return risks
+
+
+class _Extras:
+    """What needs the register and the model: matched sets, lead times, explained people."""
+
+    def __init__(
+        self, register: Path, model: Path, matched: Path | None, followed: Cohort, seed: int, replicates: int
+    ) -> None:
+        from prodromal.register import Register
+        from prodromal.risk import load
+
+        self.register: Register = Register.open(register)
+        self.model: RiskModel = load(model)
+        self._matched, self._followed, self._seed, self._replicates = matched, followed, seed, replicates
+
+    def matched(self) -> Any:
+        """Held-out matched sets with their scores."""
+        if self._matched is None:
+            return None
+        from prodromal.design import read_cohort
+
+        return self._scored(read_cohort(self._matched, register=self.register.fingerprint))
+
+    def lead_time(self) -> Any:
+        """Concordance of the held-out cases at each lag before diagnosis."""
+        if self._matched is None:
+            return None
+        import numpy as np
+
+        from prodromal.design import Outcome, draw_landmark_sets, read_cohort
+        from prodromal.errors import NotEstimable
+        from prodromal.evaluate import compute_lead_time
+
+        held = np.zeros(len(self.register.persons), dtype=bool)
+        held[np.unique(read_cohort(self._matched).frame["person_row"])] = True
+        asked, rungs = self._followed.outcome, {}
+        for lag in _LADDER_DAYS:
+            question = Outcome(asked.name, lag, lag + 1, asked.min_history_days)
+            try:
+                rungs[lag] = self._scored(draw_landmark_sets(self.register, question, seed=self._seed, among=held))
+            except NotEstimable:
+                continue
+        return compute_lead_time(rungs, replicates=self._replicates, seed=self._seed) if rungs else None
+
+    def people(self, risks: pd.DataFrame, number: int) -> list[Section]:
+        """People with a high, a typical and a low rate ratio, none of them named."""
+        if number == 0:
+            return []
+        import numpy as np
+
+        from prodromal.explain.people import people_sections
+        from prodromal.features import build
+
+        ordered = risks[risks["score"].notna()].sort_values(["score", "risk"], kind="stable") if "score" in risks else risks.sort_values("risk")
+        places = np.unique(np.linspace(0, len(ordered) - 1, number).round().astype(int))[::-1]
+        chosen = ordered.iloc[places]
+        titles = [_title(place / max(len(ordered) - 1, 1)) for place in places]
+        return people_sections(self.register, self.model, build(self.model.plan, self.register, chosen), titles)
+
+    def _scored(self, cohort: Cohort) -> Any:
+        from prodromal.evaluate import MatchedSets
+        from prodromal.features import build
+
+        risks = self.model.score(build(self.model.plan, self.register, cohort.index_dates), self.register.persons)
+        frame = cohort.frame[["set_id", "case", "family"]].assign(
+            score=risks["score"].to_numpy(), baseline_risk=risks["expected_per_100k"].to_numpy() / 1e5
+        )
+        return MatchedSets.from_frame(frame)
+
+
+def _title(share: float) -> str:
+    kind = "highest" if share > 0.99 else "lowest" if share < 0.01 else "typical" if 0.4 < share < 0.6 else "other"
+    return f"Explained: a person with {'one of the ' if kind == 'typical' else 'the '}{kind} rate ratio{'s' if kind == 'typical' else ''} of the cohort"
+
+
+def _table_one(cohort: Cohort) -> pd.DataFrame:
+    """People with and without the outcome: number, age, sex; weighted to the population."""
+    import numpy as np
+    import pandas as pd
+
+    frame, asked = cohort.frame, cohort.outcome
+    counted = (frame["event"] == 1) & (frame["time_days"] > asked.lag_days)
+    rows = []
+    for name, mask in ((f"{asked.name} after the lag", counted), ("others", ~counted)):
+        part = frame[mask & (frame["weight"] > 0)]
+        if part.empty:
+            continue
+        weight = part["weight"].to_numpy()
+        mean = float(np.average(part["age_years"], weights=weight))
+        spread = float(np.sqrt(np.average((part["age_years"] - mean) ** 2, weights=weight)))
+        rows.append(
+            {
+                "group": name,
+                "people": len(part),
+                "standing_for": float(weight.sum()),
+                "mean_age_years": mean,
+                "sd_age_years": spread,
+                "men_percent": 100 * float(np.average(part["sex"] == "M", weights=weight)),
+            }
+        )
+    return pd.DataFrame(rows)

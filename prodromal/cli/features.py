@@ -1,0 +1,55 @@
+"""``prodromal features``: the matrix as a table for the analyst."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prodromal.cli.common import Force, Output, RegisterFolder, index_dates, refuse_existing, say
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("features", epilog="Example: prodromal features register --on 2016-01-01 --output features.parquet")(features)
+
+
+def features(
+    register: RegisterFolder,
+    *,
+    output: Output,
+    plan: Annotated[Path | None, typer.Option(help="TOML plan; the psychiatric plan by default.")] = None,
+    on: Annotated[str | None, typer.Option(help="Everyone on this date, YYYY-MM-DD.")] = None,
+    asked: Annotated[Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")] = None,
+    force: Force = False,
+) -> None:
+    """Compute windowed features and write them as Parquet, with [bold]features.json[/bold] beside it."""
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from prodromal.features import FeaturePlan, iterate
+    from prodromal.files import atomic_file, write_text
+    from prodromal.register import Register
+
+    refuse_existing(output, force)
+    chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
+    opened = Register.open(register)
+    dates = index_dates(opened, on=on, file=asked)
+    rows = 0
+    meaning: list[dict[str, str]] = []
+    with atomic_file(output) as partial:
+        writer = None
+        for _, matrix in iterate(chosen, opened, dates):
+            table = pa.Table.from_pandas(matrix.to_frame(), preserve_index=False)
+            writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd", write_page_checksum=True)
+            writer.write_table(table)
+            rows, meaning = rows + len(matrix), matrix.describe()
+        if writer is not None:
+            writer.close()
+    write_text(output.with_name("features.json"), json.dumps({"plan": chosen.fingerprint, "features": meaning}, indent=1) + "\n")
+    say(f"{rows:,} rows of {len(chosen.features)} features (plan {chosen.fingerprint}) are in {output}.")

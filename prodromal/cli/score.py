@@ -1,0 +1,50 @@
+"""``prodromal score``: risks for everyone asked for, block by block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prodromal.cli.common import Force, Model, Output, RegisterFolder, index_dates, progress, provenance, refuse_existing, say
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("score", epilog="Example: prodromal score register model --on 2018-01-01 --explain 3 --output risks.parquet")(score)
+
+
+def score(
+    register: RegisterFolder,
+    model: Model,
+    *,
+    output: Output,
+    on: Annotated[str | None, typer.Option(help="Everyone on this date, YYYY-MM-DD.")] = None,
+    asked: Annotated[Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")] = None,
+    reasons: Annotated[int, typer.Option("--explain", min=0, max=10, help="Reasons beside each risk.")] = 0,
+    force: Force = False,
+) -> None:
+    """Score people: rate ratio against their age and sex, absolute risk, percentile, flags, reasons."""
+    from prodromal.explain import By, Explainer
+    from prodromal.register import Register
+    from prodromal.risk import load, score_register
+
+    refuse_existing(output, force)
+    opened, loaded = Register.open(register), load(model)
+    explainer = Explainer(loaded, opened.persons, by=By.CLASS) if reasons else None
+    with progress("scoring") as show:
+        account = score_register(
+            loaded,
+            opened,
+            index_dates(opened, on=on, file=asked),
+            output,
+            reasons=(lambda matrix: explainer.explain(matrix).reasons(reasons)) if explainer else None,
+            provenance=provenance(opened, model, plan=loaded.plan.fingerprint),
+            progress=show,
+        )
+    refused = "".join(f", {count:,} {reason.replace('_', ' ')}" for reason, count in account.refused.items())
+    say(f"{account.asked:,} asked = {account.scored:,} scored + {sum(account.refused.values()):,} refused{refused}.")
+    say(f"The risks are in {output}. Risk is of a diagnosis within the horizon, for people alive and undiagnosed; caution, not panic.")

@@ -1,0 +1,62 @@
+"""Cohorts as files: Parquet with the question and the attrition in its metadata."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prodromal.design.cohort import Cohort, Outcome
+from prodromal.errors import DataError
+from prodromal.files import atomic_file
+
+__all__ = ["read_cohort", "write_cohort"]
+
+_KEY = b"prodromal.cohort"
+_NEEDED = ("person_id", "person_row", "index_date", "sex", "age_years", "event", "time_days", "weight", "family")
+
+
+def write_cohort(cohort: Cohort, path: Path, *, register: str) -> None:
+    """Write a cohort; `register` is the fingerprint of the register it was drawn from."""
+    facts = {
+        "outcome": asdict(cohort.outcome),
+        "attrition": cohort.attrition.to_dict("records"),
+        "register": register,
+    }
+    table = pa.Table.from_pandas(cohort.frame, preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: json.dumps(facts).encode()})
+    with atomic_file(path) as partial:
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
+
+
+def read_cohort(path: Path, *, register: str | None = None) -> Cohort:
+    """Read a cohort.
+
+    Parameters
+    ----------
+    path : Path
+        File from ``write_cohort``.
+    register : str, optional
+        Fingerprint of the register that it must have been drawn from.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, no cohort, or was drawn from another register.
+    """
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+        facts = json.loads((table.schema.metadata or {})[_KEY])
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path} is missing or no readable Parquet file") from error
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{path} is no cohort; make one with 'prodromal cohort'") from error
+    if missing := [name for name in _NEEDED if name not in table.column_names]:
+        raise DataError(f"{path}: the cohort has no column {', '.join(missing)}")
+    if register is not None and facts["register"] != register:
+        raise DataError(f"{path} was drawn from another register ({facts['register']}, this one is {register})")
+    return Cohort(table.to_pandas(), Outcome(**facts["outcome"]), pd.DataFrame(facts["attrition"]))
