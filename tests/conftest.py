@@ -40,3 +40,11 @@ def temporary_files_go_with_the_session(tmp_path_factory):
     tempfile.tempdir = str(tmp_path_factory.mktemp("scratch"))
     yield
     tempfile.tempdir = None
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """One million simulated people with strong effects, of whom the cases and a few others are in the register."""
+    from tests.world import World
+
+    return World.make(tmp_path_factory.mktemp("world"), persons=1_000_000, noncase_fraction=0.004)

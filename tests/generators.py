@@ -75,7 +75,14 @@ def windows(draw) -> Window:
 
 @st.composite
 def plans(draw) -> FeaturePlan:
-    prefixes = draw(st.lists(st.sampled_from(["N", "N06A", "N06AB", "N05", "N05B", "N05CF01", "C10AA", "J"]), min_size=1, max_size=4, unique=True))
+    prefixes = draw(
+        st.lists(
+            st.sampled_from(["N", "N06A", "N06AB", "N05", "N05B", "N05CF01", "C10AA", "J"]),
+            min_size=1,
+            max_size=4,
+            unique=True,
+        )
+    )
     return FeaturePlan(
         "generated",
         tuple(AtcGroup(p, p, (p,), p) for p in prefixes),
@@ -93,7 +100,13 @@ def write_register(cohort: Cohort, *, rows_per_part: int = 1000, shuffle: bool =
     whole = isinstance(next(iter(cohort.persons)), int)
     writer = RegisterWriter(folder, person_id="BIGINT" if whole else "VARCHAR", rows_per_part=rows_per_part)
     people = [
-        {"person_id": i, "sex": p.sex, "birth_date": p.birth_date, "observed_from": p.observed_from, "observed_to": p.observed_to}
+        {
+            "person_id": i,
+            "sex": p.sex,
+            "birth_date": p.birth_date,
+            "observed_from": p.observed_from,
+            "observed_to": p.observed_to,
+        }
         for i, p in cohort.persons.items()
     ]
     bought = [
@@ -108,7 +121,12 @@ def write_register(cohort: Cohort, *, rows_per_part: int = 1000, shuffle: bool =
 
 
 def _batch(name: str, rows: list[dict], whole: bool) -> pa.RecordBatch:
-    kinds = {"id": pa.int64() if whole else pa.string(), "date": pa.date32(), "number": pa.float32(), "whole number": pa.int16()}
+    kinds = {
+        "id": pa.int64() if whole else pa.string(),
+        "date": pa.date32(),
+        "number": pa.float32(),
+        "whole number": pa.int16(),
+    }
     schema = pa.schema(
         [(c.name, kinds.get(c.kind.value, pa.string())) for c in TABLES[name].columns] + [("fingerprint", pa.uint64())]
     )

@@ -14,7 +14,9 @@ from prodromal.errors import ProdromalError
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
-EXIT_CODES = "Exit codes: 0 ok, 2 usage, 10 definition, 11 data, 12 bundle, 13 not estimable, 14 output, 130 interrupted."
+EXIT_CODES = (
+    "Exit codes: 0 ok, 2 usage, 10 definition, 11 data, 12 bundle, 13 not estimable, 14 output, 130 interrupted."
+)
 
 app = typer.Typer(
     help="From prescription histories to a calibrated, explained risk of a future ALS diagnosis.",
@@ -37,7 +39,9 @@ def _version(asked: bool) -> None:
 def _root(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     del debug, version
 

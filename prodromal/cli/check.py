@@ -1,4 +1,4 @@
-"""``prodromal check``: is a register or a bundle what its manifest says?"""
+"""``prodromal check``: whether a register or a bundle is what its manifest says."""
 
 from __future__ import annotations
 
@@ -33,7 +33,13 @@ def check(folder: Annotated[Path, typer.Argument(help="Folder of a register or a
     register = Register.open(folder)
     register.verify()
     rows = sum(part.rows for part in register.parts)
-    say(f"{folder} is an undamaged register ({register.fingerprint}): {len(register.persons):,} people, {rows:,} dispensings.")
+    say(
+        f"{folder} is an undamaged register ({register.fingerprint}): "
+        f"{len(register.persons):,} people, {rows:,} dispensings."
+    )
     for table, account in register.manifest["account"].items():
         rejected = sum(account["rejected"].values())
-        say(f"  {table}: {account['read']:,} read = {account['kept']:,} kept + {account['duplicate']:,} duplicate + {rejected:,} rejected")
+        say(
+            f"  {table}: {account['read']:,} read = {account['kept']:,} kept + {account['duplicate']:,} duplicate "
+            f"+ {rejected:,} rejected"
+        )

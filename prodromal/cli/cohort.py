@@ -27,13 +27,16 @@ _Part = Annotated[str | None, typer.Option("--part", help="With --split: train o
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    verb = typer.Typer(help="Draw matched sets for training, or a landmark cohort for evaluation.", no_args_is_help=True)
+    verb = typer.Typer(
+        help="Draw matched sets for training, or a landmark cohort for evaluation.", no_args_is_help=True
+    )
     verb.command(
-        "sets", epilog="Example: prodromal cohort sets register --split 0.4 --part train --seed 1 --output train.parquet"
+        "sets",
+        epilog="Example: prodromal cohort sets register --split 0.4 --part train --seed 1 --output train.parquet",
     )(sets)
     verb.command(
         "landmark",
-        epilog="Example: prodromal cohort landmark register --on 2016-01-01 --split 0.4 --part held-out --output held-out.parquet",
+        epilog="Example: prodromal cohort landmark register --on 2016-01-01 --split 0.4 --part held-out -o held",
     )(landmark)
     app.add_typer(verb, name="cohort")
 
@@ -87,9 +90,7 @@ def landmark(
     refuse_existing(output, force)
     opened = Register.open(register)
     question = Outcome(outcome, lag_days, round(horizon_years * 365.25), min_history_days)
-    drawn = draw_landmark_cohort(
-        opened, question, on=parse_date(on), among=_among(opened, split, part, split_seed)
-    )
+    drawn = draw_landmark_cohort(opened, question, on=parse_date(on), among=_among(opened, split, part, split_seed))
     _finish(opened, drawn, output)
 
 

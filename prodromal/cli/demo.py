@@ -21,9 +21,11 @@ def add_to(app: typer.Typer) -> None:
 def steps(folder: Path, *, persons: int, noncase_fraction: float, trials: int, replicates: int) -> list[list[str]]:
     """The commands of the demo, in order; each is what a user would type."""
     at = {name: str(folder / name) for name in ("delivery", "register", "model", "evaluation")}
-    file = {name: str(folder / f"{name}.parquet") for name in ("train", "matched", "held-out", "risks", "held-out-risks")}
+    file = {
+        name: str(folder / f"{name}.parquet") for name in ("train", "matched", "held-out", "risks", "held-out-risks")
+    }
     delivery = folder / "delivery"
-    split = ["--split", "0.5", "--split-seed", "1"]
+    split = ["--split", "0.4", "--split-seed", "1", "--horizon-years", "3"]
     tables = [
         argument
         for option, name in (
@@ -36,24 +38,30 @@ def steps(folder: Path, *, persons: int, noncase_fraction: float, trials: int, r
         for argument in (option, str(delivery / name))
     ]
     return [
-        ["simulate", "--persons", str(persons), "--noncase-fraction", str(noncase_fraction), "--seed", "1", "--format", "csv", "--output", at["delivery"]],
+        ["simulate", "--persons", str(persons), "--noncase-fraction", str(noncase_fraction), "--seed", "1",
+         "--format", "csv", "--output", at["delivery"]],
         ["ingest", "csv", *tables, "--output", at["register"]],
         ["cohort", "sets", at["register"], *split, "--part", "train", "--seed", "1", "--output", file["train"]],
         ["cohort", "sets", at["register"], *split, "--part", "held-out", "--seed", "2", "--output", file["matched"]],
-        ["cohort", "landmark", at["register"], "--on", "2016-01-01", *split, "--part", "held-out", "--output", file["held-out"]],
-        ["train", at["register"], file["train"], "--trials", str(trials), "--max-rounds", "150", "--seed", "1", "--output", at["model"]],
+        ["cohort", "landmark", at["register"], "--on", "2016-01-01", *split, "--part", "held-out",
+         "--output", file["held-out"]],
+        ["train", at["register"], file["train"], "--trials", str(trials), "--max-rounds", "150", "--seed", "1",
+         "--output", at["model"]],
         ["score", at["register"], at["model"], "--on", "2018-01-01", "--explain", "3", "--output", file["risks"]],
         ["score", at["register"], at["model"], "--index-dates", file["held-out"], "--output", file["held-out-risks"]],
-        ["evaluate", file["held-out-risks"], file["held-out"], "--matched", file["matched"], "--register", at["register"],
-         "--model", at["model"], "--replicates", str(replicates), "--title", "Can simulated prescriptions foretell ALS?", "--output", at["evaluation"]],
+        ["evaluate", file["held-out-risks"], file["held-out"], "--matched", file["matched"],
+         "--register", at["register"], "--model", at["model"], "--replicates", str(replicates),
+         "--title", "Can simulated prescriptions foretell ALS?", "--output", at["evaluation"]],
     ]  # fmt: skip
 
 
 def demo(
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for everything that the demo writes.")] = Path("demo-output"),
-    persons: Annotated[int, typer.Option(help="People in the simulated population.")] = 5_000_000,
-    noncase_fraction: Annotated[float, typer.Option(help="Share of people without ALS in the delivery.")] = 0.005,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for everything that the demo writes.")] = Path(
+        "demo-output"
+    ),
+    persons: Annotated[int, typer.Option(help="People in the simulated population.")] = 10_000_000,
+    noncase_fraction: Annotated[float, typer.Option(help="Share of people without ALS in the delivery.")] = 0.0025,
     trials: Annotated[int, typer.Option(min=1, help="Hyperparameter combinations to try.")] = 3,
     replicates: Annotated[int, typer.Option(min=0, help="Bootstrap draws.")] = 200,
     force: Force = False,
@@ -65,7 +73,9 @@ def demo(
     refuse_existing(output, force)
     say("Everything below is about simulated people. The signal in prescriptions is weak, here as in life.")
     with atomic_folder(output, replace=force) as folder:
-        for step in steps(folder, persons=persons, noncase_fraction=noncase_fraction, trials=trials, replicates=replicates):
+        for step in steps(
+            folder, persons=persons, noncase_fraction=noncase_fraction, trials=trials, replicates=replicates
+        ):
             say()
             say("$ prodromal " + shlex.join(step).replace(str(folder), str(output)))
             app(step, standalone_mode=False)

@@ -27,19 +27,25 @@ def add_to(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
         "evaluate",
-        epilog="Example: prodromal evaluate risks.parquet held-out.parquet --register register --model model --output evaluation",
+        epilog="Example: prodromal evaluate risks.parquet held.parquet --register register --model model -o evaluation",
     )(evaluate)
 
 
 def evaluate(
     risks: Annotated[Path, typer.Argument(help="Risks: person_id, index_date, risk; of any model.")],
-    cohort: Annotated[Path, typer.Argument(help="Landmark cohort with the outcomes, made by 'prodromal cohort landmark'.")],
+    cohort: Annotated[
+        Path, typer.Argument(help="Landmark cohort with the outcomes, made by 'prodromal cohort landmark'.")
+    ],
     *,
     output: Output,
     seed: Seed = 1,
-    register: Annotated[Path | None, typer.Option(help="With --model: adds matched sets, lead times and people.")] = None,
+    register: Annotated[
+        Path | None, typer.Option(help="With --model: adds matched sets, lead times and people.")
+    ] = None,
     model: Annotated[Path | None, typer.Option(help="Bundle that made the risks.")] = None,
-    matched: Annotated[Path | None, typer.Option(help="Held-out matched sets, made by 'prodromal cohort sets'.")] = None,
+    matched: Annotated[
+        Path | None, typer.Option(help="Held-out matched sets, made by 'prodromal cohort sets'.")
+    ] = None,
     people: Annotated[int, typer.Option(min=0, max=10, help="Explained people in the report.")] = 3,
     replicates: Annotated[int, typer.Option(min=0, help="Bootstrap draws over families.")] = 200,
     profile: Annotated[str, typer.Option(help="Disclosure rules: acro, opensafely or ohdsi.")] = "acro",
@@ -60,7 +66,8 @@ def evaluate(
     predictions = _with_baseline(read_frame(risks))
     asked = followed.outcome
     data = EvaluationData.from_frame(
-        join_outcomes(predictions, followed.frame.drop(columns="person_row")),
+        # Across ages and sexes people are ranked by risk: the score compares only people of the same age and sex.
+        join_outcomes(predictions.drop(columns="score", errors="ignore"), followed.frame.drop(columns="person_row")),
         horizon_days=asked.horizon_days,
         lag_days=asked.lag_days,
     )
@@ -151,7 +158,11 @@ class _Extras:
         from prodromal.explain.people import people_sections
         from prodromal.features import build
 
-        ordered = risks[risks["score"].notna()].sort_values(["score", "risk"], kind="stable") if "score" in risks else risks.sort_values("risk")
+        ordered = (
+            risks[risks["score"].notna()].sort_values(["score", "risk"], kind="stable")
+            if "score" in risks
+            else risks.sort_values("risk")
+        )
         places = np.unique(np.linspace(0, len(ordered) - 1, number).round().astype(int))[::-1]
         chosen = ordered.iloc[places]
         titles = [_title(place / max(len(ordered) - 1, 1)) for place in places]
@@ -169,8 +180,11 @@ class _Extras:
 
 
 def _title(share: float) -> str:
-    kind = "highest" if share > 0.99 else "lowest" if share < 0.01 else "typical" if 0.4 < share < 0.6 else "other"
-    return f"Explained: a person with {'one of the ' if kind == 'typical' else 'the '}{kind} rate ratio{'s' if kind == 'typical' else ''} of the cohort"
+    if share > 0.99:
+        return "Explained: the highest rate ratio of the cohort"
+    if share < 0.01:
+        return "Explained: the lowest rate ratio of the cohort"
+    return f"Explained: a rate ratio above {100 * share:.0f} % of the cohort"
 
 
 def _table_one(cohort: Cohort) -> pd.DataFrame:

@@ -28,7 +28,9 @@ def explain(
     *,
     output: Output,
     on: Annotated[str | None, typer.Option(help="Everyone on this date, YYYY-MM-DD.")] = None,
-    asked: Annotated[Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")] = None,
+    asked: Annotated[
+        Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")
+    ] = None,
     by: Annotated[str, typer.Option(help="class, feature, window or 'class x window'.")] = "class",
     force: Force = False,
 ) -> None:
@@ -46,7 +48,9 @@ def explain(
     opened, loaded = Register.open(register), load(model)
     chosen, refused = refuse(opened, index_dates(opened, on=on, file=asked))
     if output.suffix == ".html" and not 0 < len(chosen) <= _MOST_PEOPLE:
-        raise DefinitionError(f"a page is about 1 to {_MOST_PEOPLE} people, {len(chosen):,} were chosen; name them with --index-dates")
+        raise DefinitionError(
+            f"a page is about 1 to {_MOST_PEOPLE} people, {len(chosen):,} were chosen; name them with --index-dates"
+        )
     matrix = build(loaded.plan, opened, chosen)
     explained = explain_rows(loaded, matrix, opened.persons, by=by)
     if output.suffix == ".parquet":

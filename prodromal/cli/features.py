@@ -14,7 +14,9 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("features", epilog="Example: prodromal features register --on 2016-01-01 --output features.parquet")(features)
+    app.command("features", epilog="Example: prodromal features register --on 2016-01-01 --output features.parquet")(
+        features
+    )
 
 
 def features(
@@ -23,7 +25,9 @@ def features(
     output: Output,
     plan: Annotated[Path | None, typer.Option(help="TOML plan; the psychiatric plan by default.")] = None,
     on: Annotated[str | None, typer.Option(help="Everyone on this date, YYYY-MM-DD.")] = None,
-    asked: Annotated[Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")] = None,
+    asked: Annotated[
+        Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")
+    ] = None,
     force: Force = False,
 ) -> None:
     """Compute windowed features and write them as Parquet, with [bold]features.json[/bold] beside it."""
@@ -51,5 +55,8 @@ def features(
             rows, meaning = rows + len(matrix), matrix.describe()
         if writer is not None:
             writer.close()
-    write_text(output.with_name("features.json"), json.dumps({"plan": chosen.fingerprint, "features": meaning}, indent=1) + "\n")
+    write_text(
+        output.with_name("features.json"),
+        json.dumps({"plan": chosen.fingerprint, "features": meaning}, indent=1) + "\n",
+    )
     say(f"{rows:,} rows of {len(chosen.features)} features (plan {chosen.fingerprint}) are in {output}.")

@@ -33,7 +33,9 @@ def add_to(app: typer.Typer) -> None:
 def csv(
     *,
     output: Output,
-    dispensings: Annotated[_Files, typer.Option(help="CSV or Parquet files (repeat the option); a folder means all in it.")] = None,
+    dispensings: Annotated[
+        _Files, typer.Option(help="CSV or Parquet files (repeat the option); a folder means all in it.")
+    ] = None,
     persons: Annotated[_Files, typer.Option(help="File of persons.")] = None,
     outcomes: Annotated[_Files, typer.Option(help="File of outcomes.")] = None,
     relatives: Annotated[_Files, typer.Option(help="File of relatives.")] = None,
@@ -50,12 +52,16 @@ def csv(
     ] = False,
     date_format: Annotated[str, typer.Option(help="Form of dates in text.")] = "%Y-%m-%d",
     decimal: Annotated[str, typer.Option(help="Decimal mark: . or ,")] = ".",
-    delimiter: Annotated[str | None, typer.Option(help="Between fields; by default the commonest of , ; | tab.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between fields; by default the commonest of , ; | tab.")
+    ] = None,
     encoding: Annotated[str, typer.Option(help="utf-8, latin-1 or utf-16.")] = "utf-8",
     extracted_on: Annotated[
         str | None, typer.Option(help="Last day that the delivery can contain; today by default.")
     ] = None,
-    max_rejected: Annotated[str, typer.Option(help="Largest share of rejected rows in a table, such as 0.1%.")] = "0.1%",
+    max_rejected: Annotated[
+        str, typer.Option(help="Largest share of rejected rows in a table, such as 0.1%.")
+    ] = "0.1%",
     memory: Annotated[str, typer.Option(help="Memory for sorting; what does not fit goes to disk.")] = "2GB",
     threads: Threads = 2,
     force: Force = False,
@@ -92,7 +98,12 @@ def csv(
         max_rejected=_share(max_rejected),
     )
     done = ingest(
-        source, output, threads=threads, memory=memory, replace=force, progress=lambda step: typer.echo(f"  {step}", err=True)
+        source,
+        output,
+        threads=threads,
+        memory=memory,
+        replace=force,
+        progress=lambda step: typer.echo(f"  {step}", err=True),
     )
     for account in done.accounts.values():
         say(_account(account))

@@ -7,14 +7,26 @@ from typing import Annotated
 
 import typer
 
-from prodromal.cli.common import Force, Model, Output, RegisterFolder, index_dates, progress, provenance, refuse_existing, say
+from prodromal.cli.common import (
+    Force,
+    Model,
+    Output,
+    RegisterFolder,
+    index_dates,
+    progress,
+    provenance,
+    refuse_existing,
+    say,
+)
 
 __all__ = ["add_to"]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("score", epilog="Example: prodromal score register model --on 2018-01-01 --explain 3 --output risks.parquet")(score)
+    app.command(
+        "score", epilog="Example: prodromal score register model --on 2018-01-01 --explain 3 --output risks.parquet"
+    )(score)
 
 
 def score(
@@ -23,7 +35,9 @@ def score(
     *,
     output: Output,
     on: Annotated[str | None, typer.Option(help="Everyone on this date, YYYY-MM-DD.")] = None,
-    asked: Annotated[Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")] = None,
+    asked: Annotated[
+        Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")
+    ] = None,
     reasons: Annotated[int, typer.Option("--explain", min=0, max=10, help="Reasons beside each risk.")] = 0,
     force: Force = False,
 ) -> None:
@@ -47,4 +61,7 @@ def score(
         )
     refused = "".join(f", {count:,} {reason.replace('_', ' ')}" for reason, count in account.refused.items())
     say(f"{account.asked:,} asked = {account.scored:,} scored + {sum(account.refused.values()):,} refused{refused}.")
-    say(f"The risks are in {output}. Risk is of a diagnosis within the horizon, for people alive and undiagnosed; caution, not panic.")
+    say(
+        f"The risks are in {output}: of a diagnosis within the horizon, for people alive and undiagnosed on the date. "
+        "Caution, not panic."
+    )

@@ -24,7 +24,8 @@ def simulate(
     seed: Seed,
     persons: Annotated[int | None, typer.Option(help="People in the population; overrides the configuration.")] = None,
     noncase_fraction: Annotated[
-        float | None, typer.Option(help="Share of people without ALS who are in the delivery; their weight is its inverse.")
+        float | None,
+        typer.Option(help="Share of people without ALS who are in the delivery; their weight is its inverse."),
     ] = None,
     scenario: Annotated[str, typer.Option(help="published, null, strong, drift or under-65.")] = "published",
     config: Annotated[Path | None, typer.Option(help="TOML file instead of a scenario.")] = None,

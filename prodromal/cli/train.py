@@ -45,7 +45,9 @@ def train(
         raise DefinitionError("a population of your own takes both --incidence and --mortality")
     if device not in {"cpu", "cuda"}:
         raise DefinitionError(f"device '{device}': it is cpu or cuda")
-    population = Population.read(incidence.stem, incidence, mortality) if incidence and mortality else Population.sweden_like()
+    population = (
+        Population.read(incidence.stem, incidence, mortality) if incidence and mortality else Population.sweden_like()
+    )
     chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
     opened = Register.open(register)
     sets = read_cohort(cohort, register=opened.fingerprint)
@@ -63,7 +65,10 @@ def train(
         )
     save(model, output, replace=force)
     facts = model.training
-    say(f"Trained on {facts['sets']:,} matched sets: {facts['rounds']} trees of depth {facts['settings']['max_depth']}, slope {facts['slope']:.2f}.")
+    say(
+        f"Trained on {facts['sets']:,} matched sets: {facts['rounds']} trees of depth "
+        f"{facts['settings']['max_depth']}, slope {facts['slope']:.2f}."
+    )
     say("Concordance within matched sets, out of fold (0.5 is chance):")
     for row in facts["out_of_fold"]:
         value = row["note"] if row["c_within_sets"] is None else f"{row['c_within_sets']:.3f}"

@@ -6,4 +6,13 @@ from prodromal.design.landmark_cohort import draw_landmark_cohort
 from prodromal.design.landmark_sets import draw_landmark_sets
 from prodromal.design.split import family_components, held_out
 
-__all__ = ["Cohort", "Outcome", "draw_landmark_cohort", "draw_landmark_sets", "family_components", "held_out", "read_cohort", "write_cohort"]
+__all__ = [
+    "Cohort",
+    "Outcome",
+    "draw_landmark_cohort",
+    "draw_landmark_sets",
+    "family_components",
+    "held_out",
+    "read_cohort",
+    "write_cohort",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsInt
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class Attrition:
     def __init__(self) -> None:
         self._rows: list[tuple[str, int, int]] = []
 
-    def step(self, sentence: str, cases: int, others: int) -> None:
+    def step(self, sentence: str, cases: SupportsInt, others: SupportsInt) -> None:
         """Record a step and the cases and other people who remain after it."""
         self._rows.append((sentence, int(cases), int(others)))
 

@@ -43,7 +43,8 @@ class Facts:
     @property
     def usable(self) -> npt.NDArray[np.bool_]:
         """Birth date and sex are known, and the person stands for somebody in the population."""
-        return (self.persons.birth != UNKNOWN_DAY) & (self.persons.sex != 2) & (self.persons.weight > 0)
+        people = self.persons
+        return np.asarray((people.birth != UNKNOWN_DAY) & (people.sex != 2) & (people.weight > 0))
 
     def followed(self, rows: _Rows, index: Any, until: Any) -> npt.NDArray[np.bool_]:
         """Observed long enough before the index day, and alive, resident and undiagnosed up to and on day `until`."""

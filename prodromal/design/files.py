@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +13,9 @@ import pyarrow.parquet as pq
 from prodromal.design.cohort import Cohort, Outcome
 from prodromal.errors import DataError
 from prodromal.files import atomic_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["read_cohort", "write_cohort"]
 

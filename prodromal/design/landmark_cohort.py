@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,8 @@ from prodromal.design.facts import Facts
 from prodromal.errors import NotEstimable
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import numpy.typing as npt
 
     from prodromal.register import Register

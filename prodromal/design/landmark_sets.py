@@ -85,7 +85,11 @@ def draw_landmark_sets(
     members = np.concatenate(rows)
     flow.step("with at least one control", len(rows), len(members) - len(rows))
     short = sum(len(row) - 1 < controls_per_case for row in rows)
-    flow.step(f"of these with fewer than {controls_per_case} controls", short, sum(len(r) - 1 for r in rows if len(r) - 1 < controls_per_case))
+    flow.step(
+        f"of these with fewer than {controls_per_case} controls",
+        short,
+        sum(len(r) - 1 for r in rows if len(r) - 1 < controls_per_case),
+    )
     frame = facts.frame(members, np.concatenate(days))
     frame.insert(0, "set_id", np.concatenate(sets))
     frame.insert(1, "case", np.concatenate([np.arange(len(row)) == 0 for row in rows]))
@@ -112,7 +116,9 @@ def _cases(
         & (people.observed_to[cases] >= facts.diagnosed[cases])
         & (people.age_years(cases, index) >= 0)
     )
-    flow.step(f"observed for {asked.min_history_days} days before a random index date and up to diagnosis", kept.sum(), 0)
+    flow.step(
+        f"observed for {asked.min_history_days} days before a random index date and up to diagnosis", kept.sum(), 0
+    )
     if not kept.any():
         raise NotEstimable(f"none of the {len(cases)} cases was observed long enough before an index date")
     return cases[kept], index[kept]

@@ -64,16 +64,16 @@ class Sampler:
     def _by_trial(
         self, case: int, index: int, pool: npt.NDArray[np.int64], wanted: int, random: np.random.Generator
     ) -> npt.NDArray[np.int64]:
-        """Successive draws with replacement, keeping the first of each person: the law of ``choice`` without scanning."""
+        """Draws with replacement, keeping the first of each person: the law of ``choice`` without scanning the pool."""
         tried = pool[random.integers(0, len(pool), size=_TRIES * wanted)]
         weight = self._facts.persons.weight
-        accepted = random.random(len(tried)) * weight[pool].max() < weight[tried]
+        accepted = random.random(len(tried)) * float(np.max(weight[pool])) < weight[tried]
         tried = tried[accepted & self._at_risk(case, index, tried)]
         _, first = np.unique(tried, return_index=True)
-        return tried[np.sort(first)][:wanted]
+        return np.asarray(tried[np.sort(first)][:wanted])
 
     def _at_risk(self, case: int, index: int, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        return self._facts.followed(rows, index, int(self._facts.diagnosed[case])) & (rows != case)
+        return np.asarray(self._facts.followed(rows, index, int(self._facts.diagnosed[case])) & (rows != case))
 
     def _pool(self, case: int, caliper: int) -> npt.NDArray[np.int64]:
         people = self._facts.persons

@@ -35,7 +35,7 @@ def family_components(register: Register) -> npt.NDArray[np.int64]:
     _, label = connected_components(graph, directed=False)
     first = np.full(label.max() + 1, people, dtype=np.int64)
     np.minimum.at(first, label, np.arange(people))
-    return first[label]
+    return np.asarray(first[label])
 
 
 def held_out(register: Register, *, share: float, seed: int) -> npt.NDArray[np.bool_]:

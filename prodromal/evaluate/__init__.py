@@ -11,6 +11,7 @@ from prodromal.evaluate.lead_time import compute_lead_time
 from prodromal.evaluate.matched import compute_matched_concordance
 from prodromal.evaluate.ohdsi import ohdsi_tables
 from prodromal.evaluate.ranking import auroc, average_precision, delong
+from prodromal.evaluate.smoothers import Smoother, classic_deviation
 from prodromal.evaluate.tables import (
     compute_calibration,
     compute_capacity,
@@ -31,9 +32,11 @@ __all__ = [
     "Link",
     "MatchedSets",
     "Profile",
+    "Smoother",
     "auroc",
     "average_precision",
     "calibration_fit",
+    "classic_deviation",
     "compare",
     "compute_calibration",
     "compute_capacity",

@@ -15,6 +15,7 @@ import numpy as np
 from prodromal.evaluate.glm import Link, fit
 from prodromal.evaluate.resample import Statistic
 from prodromal.evaluate.splines import knots_of, restricted_cubic_spline, weighted_quantile
+from prodromal.evaluate.tally import Ordering, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,47 +128,69 @@ def deviation(
 
 @dataclass(frozen=True, eq=False)
 class RiskGrid:
-    """Rows gathered by their transformed risk, so that a draw costs one count however many rows there are.
+    """Rows gathered by their transformed risk, so that a draw costs one sum however many rows there are.
 
-    Up to 8,192 rows nothing is approximated. Beyond that, 4,096 cells of equal width hold rows whose mean stands for
-    them; the error is of second order in the width and stays below 1e-6 of a coefficient.
+    Cases and others are gathered apart. Up to 8,192 of either, every distinct risk has its own cell and nothing is
+    approximated. Beyond that, cells of equal width hold rows whose mean stands for them: for the others, whose part in
+    the likelihood is smooth, the error is of second order in the width; for the cases it is small beside their number.
     """
 
-    cell: NDArray[np.int32]
+    others: Tally
+    of_cases: Tally
     x: NDArray[np.float64]
     risk: NDArray[np.float64]
-    cases: NDArray[np.int64]
+    cases: NDArray[np.intp]
     link: Link
 
     @classmethod
-    def of(cls, risk: NDArray[np.float64], outcome: NDArray[np.bool_], link: Link) -> RiskGrid:
+    def of(cls, risk: Ordering, outcome: NDArray[np.bool_], link: Link) -> RiskGrid:
         """Gather the rows."""
-        x = transformed(risk, link)
-        cell, centre = _cells(x)
-        return cls(cell, centre, link.risk(centre), np.flatnonzero(outcome), link)
+        bounds = _bounds(risk, link)
+        others = risk.split(bounds)
+        cases = np.flatnonzero(outcome)
+        within = risk.codes_of(cases, bounds, others)
+        own = _clipped(risk.sorted_back(cases))
+        at_case, case_risk = _case_cells(own, link)
+        total = np.add.reduceat(_clipped(risk.ascending), bounds[:-1])
+        total -= np.bincount(within, weights=own, minlength=len(total))
+        size = np.diff(bounds) - np.bincount(within, minlength=len(total))
+        # A cell of cases alone has no weight: any risk will do for it.
+        mean = np.divide(total, size, out=_clipped(risk.ascending[bounds[:-1]]), where=size > 0)
+        every = np.concatenate([mean, case_risk])
+        code = np.concatenate([within, at_case + len(mean)])
+        return cls(others, Tally.by_code(code, len(every)), link.of(every), every, cases, link)
 
-    def trials(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Weight in each cell."""
-        return np.bincount(self.cell, weights=weight, minlength=len(self.x))
+    def counts(self, weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weight of all rows, and of cases, in each cell."""
+        own, n_others = weight[self.cases], self.others.n
+        cases = self.of_cases(np.concatenate([own, own]))
+        trials = cases.copy()
+        trials[:n_others] = np.maximum(self.others(weight) - cases[:n_others], 0.0)
+        cases[:n_others] = 0.0
+        return trials, cases
 
-    def successes(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Weight of cases in each cell."""
-        return np.bincount(self.cell[self.cases], weights=weight[self.cases], minlength=len(self.x))
+
+def _clipped(risk: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(risk, CLIP, 1 - CLIP)
 
 
-def _cells(x: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    if len(x) <= _EXACT_UP_TO:
-        centre, cell = np.unique(x, return_inverse=True)
-        return cell.astype(np.int32), centre
-    low, high = float(np.min(x)), float(np.max(x))
-    width = (high - low) / (_CELLS - 1) or 1.0
-    fine = ((x - low) / width).astype(np.int32)
-    size = np.bincount(fine, minlength=_CELLS)
-    used = np.flatnonzero(size)
-    rank = np.zeros(_CELLS, dtype=np.int32)
-    rank[used] = np.arange(len(used))
-    centre = np.bincount(fine, weights=x, minlength=_CELLS)[used] / size[used]
-    return rank[fine], centre
+def _bounds(risk: Ordering, link: Link) -> NDArray[np.intp]:
+    return np.unique(risk.runs() if len(risk.ascending) <= _EXACT_UP_TO else _even_bounds(risk, link))
+
+
+def _case_cells(risk: NDArray[np.float64], link: Link) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Cell of each case, and the mean risk of each cell."""
+    ordering = Ordering.of(risk)
+    if not len(risk):
+        return np.empty(0, dtype=np.intp), risk
+    bounds = _bounds(ordering, link)
+    return ordering.codes(bounds), np.add.reduceat(ordering.ascending, bounds[:-1]) / np.diff(bounds)
+
+
+def _even_bounds(risk: Ordering, link: Link) -> NDArray[np.intp]:
+    low, high = transformed(risk.ascending[[0, -1]], link)
+    edges = link.risk(np.linspace(low, high, _CELLS + 1)[1:-1])
+    return np.concatenate([[0], risk.below(edges), [len(risk.ascending)]])
 
 
 def oe_statistic(population: Population, risk: NDArray[np.float64], model: str) -> Statistic:
@@ -189,7 +212,7 @@ def oe_statistic(population: Population, risk: NDArray[np.float64], model: str) 
 
 def calibration_statistic(
     population: Population,
-    risk: NDArray[np.float64],
+    risk: Ordering,
     model: str,
     *,
     grid: NDArray[np.float64] | None = None,
@@ -200,20 +223,20 @@ def calibration_statistic(
     Notes
     -----
     The curve is a binomial regression of the outcome on a restricted cubic spline of the transformed risk: 3 knots
-    below 200 events, 4 from there, at Harrell's quantiles of the predicted risks. Deviations are means and quantiles over the
-    population.
+    below 200 events, 4 from there, at Harrell's quantiles of the predicted risks. Deviations are means and quantiles
+    over the population.
     """
     outcome = population.ends.outcome
     at = RiskGrid.of(risk, outcome, link)
     n_events = int(outcome.sum())
     points = np.empty(0) if grid is None else grid
     why = _why_not(n_events, population.data.n, at.x)
-    curve = _Curve.of(at, at.trials(population.data.weight), n_events, points) if not why else None
+    curve = _Curve.of(at, at.counts(population.data.weight)[0], n_events, points) if not why else None
     line = np.column_stack([np.ones_like(at.x), at.x])
     starts = _Starts(at, line, curve, population)
 
     def compute(weighting: Weighting) -> NDArray[np.float64]:
-        trials, successes = at.trials(weighting.known), at.successes(weighting.known)
+        trials, successes = at.counts(weighting.known)
         large = fit(line[:, :1], successes, trials, link=link, offset=at.x, start=starts.large).coefficients
         joint = np.full(2, np.nan) if why else fit(line, successes, trials, link=link, start=starts.joint).coefficients
         flat = np.concatenate([large, joint])
@@ -234,9 +257,7 @@ def calibration_statistic(
     return Statistic([*rows, *curve_rows], compute)
 
 
-def slope_of(
-    risk: NDArray[np.float64], outcome: NDArray[np.bool_], *, link: Link = Link.CLOGLOG
-) -> Callable[[Weighting], float]:
+def slope_of(risk: Ordering, outcome: NDArray[np.bool_], *, link: Link = Link.CLOGLOG) -> Callable[[Weighting], float]:
     """Give the calibration slope as a function of the weights; NaN with fewer than 10 events."""
     at = RiskGrid.of(risk, outcome, link)
     if _why_not(int(outcome.sum()), len(outcome), at.x):
@@ -244,7 +265,8 @@ def slope_of(
     line = np.column_stack([np.ones_like(at.x), at.x])
 
     def slope(weighting: Weighting) -> float:
-        found = fit(line, at.successes(weighting.known), at.trials(weighting.known), link=link)
+        trials, successes = at.counts(weighting.known)
+        found = fit(line, successes, trials, link=link)
         return float(found.coefficients[1])
 
     return slope
@@ -252,13 +274,11 @@ def slope_of(
 
 def curve_grid(risk: NDArray[np.float64], weight: NDArray[np.float64], n_points: int = 41) -> NDArray[np.float64]:
     """Risks at which a curve is shown: even on the log scale, between the 1st and the 99.5th percentile."""
-    positive = risk > 0
-    if not positive.any():
+    stride = max(len(risk) // 100_000, 1)
+    r, w = risk[::stride], weight[::stride]
+    r, w = r[r > 0], w[r > 0]
+    if not len(r):
         return np.empty(0)
-    r, w = risk[positive], weight[positive]
-    if len(r) > 200_000:
-        stride = len(r) // 100_000
-        r, w = r[::stride], w[::stride]
     low, high = np.maximum(weighted_quantile(r, [0.01, 0.995], w), CLIP)
     return np.geomspace(low, high, n_points) if high > low else np.array([low])
 
@@ -268,7 +288,7 @@ def _why_not(n_events: int, n_rows: int, x: NDArray[np.float64]) -> str:
         return "no outcome in the window"
     if n_events == n_rows:
         return "everyone had the outcome"
-    if len(x) < 2:
+    if np.ptp(x) < 1e-9:
         return "predictions do not vary"
     if n_events < LEAST_EVENTS:
         return f"only {n_events} events"
@@ -298,7 +318,7 @@ class _Curve:
         beta = fit(self.basis, successes, trials, link=at.link, start=start).coefficients
         if np.isnan(beta).any():
             return np.full(4 + len(self.at_points), np.nan)
-        mass = trials if weighting.known is weighting.design else at.trials(weighting.design)
+        mass = trials if weighting.known is weighting.design else at.counts(weighting.design)[0]
         drawn = mass > 0
         gaps = deviation(at.risk[drawn], at.link.risk(self.basis @ beta)[drawn], mass[drawn])
         return np.concatenate([np.multiply(gaps, PER_100K), at.link.risk(self.at_points @ beta)])
@@ -315,7 +335,7 @@ class _Starts:
 
     def __init__(self, at: RiskGrid, line: NDArray[np.float64], curve: _Curve | None, population: Population) -> None:
         known = population.ends.inverse_weights(population.data.weight)
-        trials, successes = at.trials(known), at.successes(known)
+        trials, successes = at.counts(known)
         self.large = fit(line[:, :1], successes, trials, link=at.link, offset=at.x).coefficients
         self.joint = fit(line, successes, trials, link=at.link).coefficients
         self.curve = None if curve is None else fit(curve.basis, successes, trials, link=at.link).coefficients

@@ -12,6 +12,7 @@ from prodromal.evaluate.calibration import calibration_statistic, oe_statistic
 from prodromal.evaluate.ranking import ranking_statistic
 from prodromal.evaluate.resample import Population, Statistic, combine, estimate
 from prodromal.evaluate.tables import paired
+from prodromal.evaluate.tally import Ordering
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +60,8 @@ def compare(
     risk = _checked(other_risk, data, 0.0, 1.0)
     score = risk if other_score is None else _checked(other_score, data, -np.inf, np.inf)
     population = Population.of(data)
-    first = _all(population, data.risk, data.score, names[0])
-    second = _all(population, risk, score, names[1])
+    first = _all(population, population.data.risk, population.score, names[0])
+    second = _all(population, risk[population.order], Ordering.of(score[population.order]), names[1])
     return estimate(population, paired(first, second), replicates=replicates, seed=seed, workers=workers)
 
 
@@ -69,11 +70,11 @@ def with_risk(data: EvaluationData, risk: ArrayLike) -> EvaluationData:
     return replace(data, risk=_checked(risk, data, 0.0, 1.0))
 
 
-def _all(population: Population, risk: NDArray[np.float64], score: NDArray[np.float64], name: str) -> Statistic:
+def _all(population: Population, risk: NDArray[np.float64], score: Ordering, name: str) -> Statistic:
     return combine(
         ranking_statistic(population, score, risk, name),
         oe_statistic(population, risk, name),
-        calibration_statistic(population, risk, name),
+        calibration_statistic(population, Ordering.of(risk), name),
     )
 
 

@@ -179,7 +179,7 @@ def as_frame(table: object) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         return table
     if hasattr(table, "__arrow_c_stream__"):
-        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow as pa
 
         frame: pd.DataFrame = pa.table(table).to_pandas()
         return frame

@@ -49,8 +49,8 @@ class Profile:
         """Say the rules."""
         rounding = f"; shown counts are rounded to multiples of {self.base}" if self.base > 1 else ""
         return (
-            f"Profile {self.name}: counts from 1 to {self.smallest - 1}, and whatever would reveal them by subtraction, are "
-            f"suppressed{rounding}. Estimates are shown with {_DIGITS} significant digits."
+            f"Profile {self.name}: counts from 1 to {self.smallest - 1}, and whatever would reveal them by "
+            f"subtraction, are suppressed{rounding}. Estimates are shown with {_DIGITS} significant digits."
         )
 
 
@@ -122,7 +122,7 @@ def exposure(
     members: NDArray[np.bool_], counts: NDArray[np.int64], hidden: NDArray[np.bool_], which: int
 ) -> tuple[float, float]:
     """Smallest and largest value of a hidden sum that the shown sums allow."""
-    from scipy.optimize import linprog  # noqa: PLC0415
+    from scipy.optimize import linprog
 
     objective = members[which].astype(np.float64)
     if not (~hidden).any():
@@ -153,7 +153,7 @@ def control(
     dict of str to DataFrame
         Suppressed numbers are NaN with the reason in ``note``; suppressed counts are missing.
     """
-    from prodromal.evaluate.margins import systems  # noqa: PLC0415
+    from prodromal.evaluate.margins import systems
 
     hidden: dict[str, dict[str, NDArray[np.bool_]]] = {
         name: {count: np.zeros(len(frame), dtype=np.bool_) for count in _COUNTS} for name, frame in tables.items()

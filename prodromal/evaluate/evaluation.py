@@ -81,20 +81,20 @@ class Evaluation:
 
     def to_json(self, path: Path) -> None:
         """Write `to_dict` as JSON."""
-        from prodromal.evaluate.export import write_json  # noqa: PLC0415
+        from prodromal.evaluate.export import write_json
 
         write_json(path, self.to_dict())
 
     def to_csv(self, folder: Path) -> None:
         """Write one CSV per table into `folder`."""
-        from prodromal.evaluate.export import write_tables  # noqa: PLC0415
+        from prodromal.evaluate.export import write_tables
 
         write_tables(folder, self.released)
 
     def to_ohdsi(self, folder: Path) -> None:
         """Write the result tables of OHDSI PatientLevelPrediction as CSV into `folder`."""
-        from prodromal.evaluate.export import write_tables  # noqa: PLC0415
-        from prodromal.evaluate.ohdsi import ohdsi_tables  # noqa: PLC0415
+        from prodromal.evaluate.export import write_tables
+        from prodromal.evaluate.ohdsi import ohdsi_tables
 
         write_tables(folder, ohdsi_tables(self.released, self.facts))
 
@@ -127,7 +127,7 @@ class Evaluation:
         figures : Path, optional
             Folder for the same figures as PNG.
         """
-        from prodromal.evaluate.report import report  # noqa: PLC0415
+        from prodromal.evaluate.report import report
 
         built = report(
             self, title, provenance or {}, attrition=attrition, table_one=table_one, extra_sections=extra_sections
@@ -247,10 +247,11 @@ def _with_curve_apart(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame
 
 def _overview(population: Population) -> pd.DataFrame:
     data, ends = population.data, population.ends
+    lost = np.zeros(data.n, dtype=np.bool_)
+    lost[ends.lost] = True
     early = (data.event == OUTCOME) & (data.time_days <= data.lag_days)
     died = (data.event == DEATH) & (data.time_days <= data.horizon_days)
-    lost = ~ends.resolved
-    followed = ends.resolved & ~ends.outcome & ~early & ~died
+    followed = ~lost & ~ends.outcome & ~early & ~died
     parts = {
         "people": np.ones(data.n, dtype=np.bool_),
         "outcome in the window": ends.outcome,
@@ -304,7 +305,7 @@ def _facts(population: Population, replicates: int, seed: int) -> dict[str, Any]
         "events": int(population.ends.outcome.sum()),
         "families": data.n_families,
         "rows_without_weight": data.weightless,
-        "lost_before_horizon": int((~population.ends.resolved).sum()),
+        "lost_before_horizon": population.ends.n_lost,
         "ranked_by_risk": data.score is data.risk or bool(np.array_equal(data.score, data.risk)),
         "baseline": data.baseline_risk is not None,
         "replicates": replicates,

@@ -59,7 +59,7 @@ def meds_predictions(frame: pd.DataFrame, *, horizon_days: int, lag_days: int) -
     In MEDS the prediction time is inclusive, while nothing on the index date counts here: the prediction time is the
     last microsecond of the day before.
     """
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     absent = [c for c in ("person_id", "index_date", "risk") if c not in frame]
     if absent:
@@ -78,7 +78,7 @@ def meds_predictions(frame: pd.DataFrame, *, horizon_days: int, lag_days: int) -
 
 
 def _labels(frame: pd.DataFrame, horizon_days: int, lag_days: int) -> pa.Array:
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     if not {"event", "time_days"} <= set(frame.columns):
         return pa.nulls(len(frame), pa.bool_())

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from prodromal.evaluate.data import EvaluationData
 
-__all__ = ["FollowUp", "follow_up", "grouped_risk"]
+__all__ = ["FollowUp", "GroupedRisk", "follow_up"]
+
+_LARGEST_TABLE = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,101 +32,126 @@ class FollowUp:
     ----------
     outcome : bool array
         Outcome in ``(lag, horizon]``.
-    resolved : bool array
-        Whether the state at the horizon is known: an end before it, or follow-up up to it.
-    steps : int32 array
-        How many of the distinct censoring times a row was at risk at.
-    n_steps : int
-        Number of distinct censoring times before the horizon.
-    censored_rows, censored_step : int arrays
-        Rows lost before the horizon, and the censoring time at which each was lost.
+    times : float array of shape (n_steps,)
+        Distinct censoring times before the horizon, ascending.
+    steps : int array of shape (n_rows,)
+        At how many of them each row was at risk.
+    lost : int array
+        Rows lost before the horizon; each at its own last step.
     """
 
     outcome: NDArray[np.bool_]
-    resolved: NDArray[np.bool_]
-    steps: NDArray[np.int32]
-    n_steps: int
-    censored_rows: NDArray[np.int64]
-    censored_step: NDArray[np.int64]
+    times: NDArray[np.float64]
+    steps: NDArray[np.intp]
+    lost: NDArray[np.intp]
 
     @property
     def complete(self) -> bool:
         """Whether nobody was lost before the horizon."""
-        return self.n_steps == 0
+        return len(self.times) == 0
 
-    def remaining(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Kaplan-Meier estimate of staying uncensored, before any and after each censoring time; shape (n_steps + 1,).
+    @property
+    def n_lost(self) -> int:
+        """Number of rows lost before the horizon."""
+        return len(self.lost)
+
+    def inverse(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Inverse of the Kaplan-Meier estimate of staying uncensored, by steps; shape (n_steps + 1,).
 
         Events at a censoring time come before it, so that sums of inverse weights equal Aalen-Johansen exactly.
         """
-        return _staying(
-            np.bincount(self.steps, weights=weight, minlength=self.n_steps + 1),
-            np.bincount(self.censored_step, weights=weight[self.censored_rows], minlength=self.n_steps),
-        )
+        n = len(self.times)
+        leaving = np.bincount(self.steps, weights=weight, minlength=n + 1)
+        censored = np.bincount(self.steps[self.lost] - 1, weights=weight[self.lost], minlength=n)
+        return _inverted(_staying(leaving, censored))
 
-    def inverse_weights(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Multiply `weight` by the inverse probability of being resolved; 0 where the state is not known."""
+    def shortened(self, data: EvaluationData, horizon_days: float) -> FollowUp:
+        """Give the same follow-up up to an earlier horizon; steps and factors are the first ones of this."""
+        lost = self.lost[data.time_days[self.lost] < horizon_days]
+        outcome = self.outcome & (data.time_days <= horizon_days)
+        return FollowUp(outcome, self.times[self.times < horizon_days], self.steps, lost)
+
+    def inverse_weights(
+        self, weight: NDArray[np.float64], inverse: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Multiply `weight` by the inverse probability of being resolved; 0 where the state is not known.
+
+        Parameters
+        ----------
+        weight : float array of shape (n_rows,)
+        inverse : float array, optional
+            From `inverse` of this follow-up or of the longer one that it was shortened from.
+        """
         if self.complete:
             return weight
-        staying = self.remaining(weight)
-        inverse = np.divide(1.0, staying, out=np.zeros_like(staying), where=staying > 0)
-        product: NDArray[np.float64] = weight * inverse[self.steps]
-        product[self.censored_rows] = 0.0
+        table = self.inverse(weight) if inverse is None else inverse
+        table = table[np.minimum(np.arange(len(table)), len(self.times))]
+        product: NDArray[np.float64] = weight * table[self.steps]
+        product[self.lost] = 0.0
         return product
 
 
 def follow_up(data: EvaluationData, *, horizon_days: float | None = None) -> FollowUp:
     """Reduce the follow-up of `data` to the window that ends at `horizon_days` (its own by default)."""
-    horizon = data.horizon_days if horizon_days is None else horizon_days
+    horizon = float(data.horizon_days if horizon_days is None else horizon_days)
     time, event = data.time_days, data.event
     outcome = (event == OUTCOME) & (time > data.lag_days) & (time <= horizon)
-    lost = (event == CENSORED) & (time < horizon)
-    censored_rows = np.flatnonzero(lost)
-    times, censored_step = np.unique(time[censored_rows], return_inverse=True)
-    if not len(times):
-        steps = np.zeros(len(time), dtype=np.int32)
-    else:
-        steps = np.searchsorted(times, np.minimum(time, horizon), side="left").astype(np.int32)
-        steps[censored_rows] += 1
-    return FollowUp(outcome, ~lost, steps, len(times), censored_rows, censored_step)
+    lost = np.flatnonzero((event == CENSORED) & (time < horizon))
+    if not len(lost):
+        return FollowUp(outcome, np.empty(0), np.empty(0, dtype=np.intp), lost)
+    times, steps = _steps(np.minimum(time, horizon), lost, horizon)
+    steps[lost] += 1
+    return FollowUp(outcome, times, steps, lost)
 
 
-def grouped_risk(
-    ends: FollowUp, weight: NDArray[np.float64], group: NDArray[np.int64], n_groups: int
-) -> NDArray[np.float64]:
-    """Aalen-Johansen risk of the outcome in the window within each group.
+def _steps(
+    time: NDArray[np.float64], lost: NDArray[np.intp], horizon: float
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Distinct censoring times, and how many lie before each row's time; by a table where times are whole days."""
+    day = time.astype(np.intp)
+    if horizon > _LARGEST_TABLE or not np.array_equal(day, time):
+        times = np.unique(time[lost])
+        return times, np.searchsorted(times, time, side="left")
+    here = np.bincount(day[lost], minlength=int(horizon) + 2) > 0
+    before = np.concatenate([[0], np.cumsum(here)[:-1]])
+    return np.flatnonzero(here).astype(np.float64), before[day]
+
+
+class GroupedRisk:
+    """Aalen-Johansen risk of the outcome in the window within groups, as a function of the weights.
 
     Parameters
     ----------
     ends : FollowUp
-    weight : float array of shape (n_rows,)
-        Sampling weight, times how often the row was drawn.
     group : int array of shape (n_rows,)
         From 0 to ``n_groups - 1``; rows with -1 belong to none.
-
-    Returns
-    -------
-    float array of shape (n_groups,)
-        NaN where a group has no weight.
+    n_groups : int
     """
-    inside = group >= 0
-    total = np.bincount(group[inside], weights=weight[inside], minlength=n_groups)
-    rows = np.flatnonzero(ends.outcome & inside)
-    mass = weight[rows]
-    if not ends.complete:
-        width = ends.n_steps + 1
-        leaving = np.bincount(
-            group[inside] * width + ends.steps[inside], weights=weight[inside], minlength=n_groups * width
-        ).reshape(n_groups, width)
-        lost = ends.censored_rows[inside[ends.censored_rows]]
-        lost_step = ends.censored_step[inside[ends.censored_rows]]
-        censored = np.bincount(
-            group[lost] * ends.n_steps + lost_step, weights=weight[lost], minlength=n_groups * ends.n_steps
-        ).reshape(n_groups, ends.n_steps)
-        mass = mass / _staying(leaving, censored)[group[rows], ends.steps[rows]]
-    found = np.bincount(group[rows], weights=mass, minlength=n_groups)
-    risk: NDArray[np.float64] = np.divide(found, total, out=np.full(n_groups, np.nan), where=total > 0)
-    return risk
+
+    def __init__(self, ends: FollowUp, group: NDArray[np.intp], n_groups: int) -> None:
+        self.shape = (n_groups, len(ends.times) + 1)
+        self.rows = None if bool((group >= 0).all()) else np.flatnonzero(group >= 0)
+        within = group if self.rows is None else group[self.rows]
+        steps = ends.steps if self.rows is None or ends.complete else ends.steps[self.rows]
+        self.leaving = within.astype(np.intp) if ends.complete else within * self.shape[1] + steps
+        self.cases = np.flatnonzero(ends.outcome & (group >= 0))
+        self.case_group = group[self.cases]
+        self.case_step = None if ends.complete else ends.steps[self.cases]
+        self.lost = ends.lost[group[ends.lost] >= 0]
+        self.lost_at = None if ends.complete else group[self.lost] * (self.shape[1] - 1) + ends.steps[self.lost] - 1
+
+    def __call__(self, weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give risk and total weight of each group; the risk is NaN where a group has no weight."""
+        n_groups, width = self.shape
+        inside = weight if self.rows is None else weight[self.rows]
+        leaving = np.bincount(self.leaving, weights=inside, minlength=n_groups * width).reshape(n_groups, width)
+        total, mass = leaving.sum(axis=1), weight[self.cases]
+        if self.lost_at is not None and self.case_step is not None:
+            lost = np.bincount(self.lost_at, weights=weight[self.lost], minlength=n_groups * (width - 1))
+            staying = _staying(leaving, lost.reshape(n_groups, width - 1))
+            mass = mass * _inverted(staying)[self.case_group, self.case_step]
+        found = np.bincount(self.case_group, weights=mass, minlength=n_groups)
+        return np.divide(found, total, out=np.full(n_groups, np.nan), where=total > 0), total
 
 
 def _staying(leaving: NDArray[np.float64], censored: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -133,3 +160,9 @@ def _staying(leaving: NDArray[np.float64], censored: NDArray[np.float64]) -> NDA
     hazard = np.divide(censored, at_risk, out=np.zeros_like(censored), where=at_risk > 0)
     start = np.ones((*censored.shape[:-1], 1))
     return np.concatenate([start, np.cumprod(np.clip(1.0 - hazard, 0.0, 1.0), axis=-1)], axis=-1)
+
+
+def _inverted(staying: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Invert; nobody is left where staying has no chance, and their weight is then 0."""
+    inverse: NDArray[np.float64] = np.divide(1.0, staying, out=np.zeros_like(staying), where=staying > 1e-12)
+    return inverse

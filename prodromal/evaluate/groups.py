@@ -9,9 +9,10 @@ import pandas as pd
 
 from prodromal.errors import DataError
 from prodromal.evaluate.calibration import LEAST_EVENTS, slope_of
-from prodromal.evaluate.follow_up import grouped_risk
+from prodromal.evaluate.follow_up import GroupedRisk
 from prodromal.evaluate.ranking import Ladder
 from prodromal.evaluate.resample import Statistic, combine
+from prodromal.evaluate.tally import Ordering, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,39 +27,39 @@ __all__ = ["AGE_EDGES", "age_bands", "age_sex_cells", "deciles", "grouped_statis
 AGE_EDGES = (0, 50, 60, 70, 80)
 
 
-def deciles(risk: NDArray[np.float64], weight: NDArray[np.float64], n_groups: int = 10) -> NDArray[np.int64]:
+def deciles(risk: Ordering, weight: NDArray[np.float64], n_groups: int = 10) -> NDArray[np.intp]:
     """Group rows by predicted risk into parts of equal population weight; equal risks stay together.
+
+    Parameters
+    ----------
+    risk : Ordering
+    weight : float array of shape (n_rows,)
+        In the order of the rows.
+    n_groups : int
 
     Returns
     -------
     int array of shape (n_rows,)
         0 for the lowest risks. A group may be empty where many risks are equal.
     """
-    order = np.argsort(risk, kind="stable")
-    ends = np.cumsum(weight[order])
-    ordered = risk[order]
-    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-    tops = ends[last]
-    middle = (np.concatenate([[0.0], tops[:-1]]) + tops) / (2 * ends[-1])
-    part = np.minimum((middle * n_groups).astype(np.int64), n_groups - 1)
-    code = np.empty(len(risk), dtype=np.int64)
-    code[order] = np.repeat(part, np.diff(np.concatenate([[-1], last])))
-    return code
+    runs = risk.runs()
+    tops = np.cumsum(np.add.reduceat(risk.sorted(weight), runs[:-1]))
+    middle = (np.concatenate([[0.0], tops[:-1]]) + tops) / (2 * tops[-1])
+    part = np.minimum((middle * n_groups).astype(np.intp), n_groups - 1)
+    return risk.codes(runs[np.searchsorted(part, np.arange(n_groups + 1))])
 
 
-def age_bands(
-    age_years: NDArray[np.float64], edges: Sequence[float] = AGE_EDGES
-) -> tuple[NDArray[np.int64], list[str]]:
+def age_bands(age_years: NDArray[np.float64], edges: Sequence[float] = AGE_EDGES) -> tuple[NDArray[np.intp], list[str]]:
     """Group whole years of age; gives the group of each row and the names of the groups."""
     code = np.searchsorted(np.asarray(edges), age_years, side="right") - 1
     tops = [*edges[1:], None]
     names = [_age_name(low, high) for low, high in zip(edges, tops, strict=True)]
-    return code.astype(np.int64), names
+    return code.astype(np.intp), names
 
 
 def subgroups(
     data: EvaluationData, *, age_edges: Sequence[float] = AGE_EDGES, columns: Sequence[str] | None = None
-) -> dict[str, tuple[NDArray[np.int64], list[str]]]:
+) -> dict[str, tuple[NDArray[np.intp], list[str]]]:
     """Find the groupings that `data` allow: sex, age band, calendar year of the index date, and `columns`.
 
     Parameters
@@ -74,7 +75,7 @@ def subgroups(
     dict of str to (int array, list of str)
         Code of each row (-1 where missing) and the names of the groups.
     """
-    found: dict[str, tuple[NDArray[np.int64], list[str]]] = {}
+    found: dict[str, tuple[NDArray[np.intp], list[str]]] = {}
     frame = data.groups
     if "sex" in frame:
         found["sex"] = _coded(frame["sex"])
@@ -91,7 +92,7 @@ def subgroups(
 
 def age_sex_cells(
     data: EvaluationData, edges: Sequence[float] = AGE_EDGES
-) -> tuple[NDArray[np.int64], list[dict[str, object]]] | None:
+) -> tuple[NDArray[np.intp], list[dict[str, object]]] | None:
     """Cells of sex by age band, or None where either column is absent."""
     if not {"sex", "age_years"} <= set(data.groups.columns):
         return None
@@ -101,111 +102,98 @@ def age_sex_cells(
     return np.where((sex >= 0) & (age >= 0), sex * len(bands) + age, -1), keys
 
 
-def grouped_statistic(
-    population: Population,
-    code: NDArray[np.int64],
-    keys: Sequence[dict[str, object]],
-    risk: NDArray[np.float64],
-    model: str,
-) -> Statistic:
-    """Observed risk by Aalen-Johansen within each group, mean predicted risk, and their ratio."""
-    n_groups = len(keys)
-    inside = code >= 0
-    size = np.bincount(code[inside], minlength=n_groups)
-    events = np.bincount(code[inside & population.ends.outcome], minlength=n_groups)
-    whole = bool(inside.all())
+def grouped_statistic(population: Population, code: NDArray[np.intp], keys: Sequence[dict[str, object]]) -> Statistic:
+    """Observed risk by Aalen-Johansen within each group, mean predicted risk, and their ratio.
+
+    Parameters
+    ----------
+    population : Population
+    code : int array of shape (n_rows,)
+        Group of each row of `population`, -1 for none.
+    keys : sequence of dict
+        Key columns of each group.
+    """
+    n_groups, risk = len(keys), population.risk.ascending
+    whole = bool((code >= 0).all())
+    at_risk = GroupedRisk(population.ends, code, n_groups)
+    everyone = Tally.by_code(code if whole else np.where(code >= 0, code, n_groups), n_groups + 1)
 
     def compute(weighting: Weighting) -> NDArray[np.float64]:
-        observed = grouped_risk(population.ends, weighting.design, code, n_groups)
-        rows, weight = (code, weighting.design) if whole else (code[inside], weighting.design[inside])
-        total = np.bincount(rows, weights=weight, minlength=n_groups)
-        mass = np.bincount(rows, weights=weight * (risk if whole else risk[inside]), minlength=n_groups)
+        observed, total = at_risk(weighting.design)
+        mass = everyone(weighting.design * risk)[:n_groups]
         expected = np.divide(mass, total, out=np.full(n_groups, np.nan), where=total > 0)
         fine = (expected > 0) & (observed > 0)
         ratio = np.divide(observed, expected, out=np.full(n_groups, np.nan), where=fine)
         return np.concatenate([observed, expected, ratio])
 
-    facts = [
-        {**key, "model": model, "n": int(n), "events": int(e)} for key, n, e in zip(keys, size, events, strict=True)
-    ]
-    few = _few(population, code, n_groups, risk, events)
+    size = np.bincount(code if whole else code[code >= 0], minlength=n_groups).tolist()
+    cases = code[np.flatnonzero(population.ends.outcome)]
+    events = np.bincount(cases[cases >= 0], minlength=n_groups).tolist()
+    few = _few(population, code, everyone, events)
     rows = [
-        {**fact, "measure": measure, "note": _note(measure, int(n), int(e)), **limits}
-        for measure, shape in (("observed_risk", 0), ("expected_risk", None), ("observed_over_expected", 1))
-        for fact, n, e, limits in zip(
-            facts, size, events, few[shape] if shape is not None else [{}] * n_groups, strict=True
-        )
+        {**keys[g], "model": "model", "measure": measure, "n": size[g], "events": events[g]}
+        | {"note": _note(measure, size[g], events[g])}
+        | few.get((measure, g), {})
+        for measure in ("observed_risk", "expected_risk", "observed_over_expected")
+        for g in range(n_groups)
     ]
     return Statistic(rows, compute)
 
 
 def _few(
-    population: Population,
-    code: NDArray[np.int64],
-    n_groups: int,
-    risk: NDArray[np.float64],
-    events: NDArray[np.int64],
-) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """Give what gamma limits need where a group has fewer than ten events: for the risk, and for the ratio."""
-    known = population.ends.inverse_weights(population.data.weight)
-    rows = np.flatnonzero(population.ends.outcome & (code >= 0))
-    largest = np.max(known[rows] if len(rows) else known)
-    squares = np.bincount(code[rows], weights=known[rows] ** 2, minlength=n_groups)
-    inside = code >= 0
-    total = np.bincount(code[inside], weights=population.data.weight[inside], minlength=n_groups)
-    expected = np.bincount(code[inside], weights=(population.data.weight * risk)[inside], minlength=n_groups)
+    population: Population, code: NDArray[np.intp], everyone: Tally, events: Sequence[int]
+) -> dict[tuple[str, int], dict[str, object]]:
+    """Give what gamma limits need where a group has fewer than ten events."""
+    if min(events) >= LEAST_EVENTS:
+        return {}
+    weight = population.data.weight
+    known = population.ends.inverse_weights(weight)
+    cases = np.flatnonzero(population.ends.outcome)
+    largest = float(np.max(known[cases] if len(cases) else known))
+    cases = cases[code[cases] >= 0]
+    squares = np.bincount(code[cases], weights=known[cases] ** 2, minlength=len(events))
+    scales = {
+        "observed_risk": everyone(weight),
+        "observed_over_expected": everyone(weight * population.risk.ascending),
+    }
+    return {
+        (measure, g): {"_gamma": (squares[g] / scale[g] ** 2, largest / scale[g])}
+        for measure, scale in scales.items()
+        for g in range(len(events))
+        if events[g] < LEAST_EVENTS and scale[g] > 0
+    }
 
-    def shape(scale: NDArray[np.float64]) -> list[dict[str, object]]:
-        needed = (events < LEAST_EVENTS) & (scale > 0)
-        return [
-            {"_gamma": (squares[g] / scale[g] ** 2, largest / scale[g])} if needed[g] else {} for g in range(n_groups)
-        ]
 
-    return shape(total), shape(expected)
-
-
-def subgroup_statistic(  # noqa: PLR0917
-    population: Population,
-    code: NDArray[np.int64],
-    keys: Sequence[dict[str, object]],
-    risk: NDArray[np.float64],
-    score: NDArray[np.float64],
-    model: str,
-) -> Statistic:
+def subgroup_statistic(population: Population, code: NDArray[np.intp], keys: Sequence[dict[str, object]]) -> Statistic:
     """Observed, expected, O/E, AUROC and calibration slope within each group."""
-    parts = [grouped_statistic(population, code, keys, risk, model)]
+    parts = [grouped_statistic(population, code, keys)]
     for index, key in enumerate(keys):
         rows = np.flatnonzero(code == index)
         if len(rows):
-            parts.append(_within(population, rows, {**key, "model": model}, risk, score))
+            parts.append(_within(population, rows, key))
     return combine(*parts)
 
 
-def _within(
-    population: Population,
-    rows: NDArray[np.int64],
-    facts: dict[str, object],
-    risk: NDArray[np.float64],
-    score: NDArray[np.float64],
-) -> Statistic:
+def _within(population: Population, rows: NDArray[np.intp], key: dict[str, object]) -> Statistic:
     outcome = population.ends.outcome[rows]
     n_events = int(outcome.sum())
-    ladder = Ladder.of(outcome, score[rows])
-    slope = slope_of(risk[rows], outcome)
+    risk = Ordering(population.risk.ascending[rows], None)
+    ladder = Ladder.of(outcome, Ordering.of(population.data.score[rows]))
+    slope = slope_of(risk, outcome)
 
     def compute(weighting: Weighting) -> NDArray[np.float64]:
         here = weighting.take(rows)
         area = np.nan if n_events < LEAST_EVENTS else ladder.measures(here.known)[0]
         return np.array([area, slope(here)])
 
-    facts = {**facts, "n": len(rows), "events": n_events}
+    facts = {**key, "model": "model", "n": len(rows), "events": n_events}
     note = "" if n_events >= LEAST_EVENTS else f"only {n_events} events"
     return Statistic([{**facts, "measure": name, "note": note} for name in ("auroc", "slope")], compute)
 
 
-def _coded(column: pd.Series) -> tuple[NDArray[np.int64], list[str]]:
+def _coded(column: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
     codes, names = pd.factorize(column, sort=True)
-    return codes.astype(np.int64), [str(name) for name in names]
+    return codes.astype(np.intp), [str(name) for name in names]
 
 
 def _ages(frame: pd.DataFrame) -> NDArray[np.float64]:

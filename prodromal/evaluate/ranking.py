@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prodromal.evaluate.resample import Statistic
+from prodromal.evaluate.tally import Ordering, Tally
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -27,34 +28,39 @@ class Ladder:
 
     Attributes
     ----------
-    place : int32 array of shape (n_rows,)
-        ``2 j + 1`` on the j-th distinct case score, ``2 j`` between the one before it and it.
+    everyone : Tally
+        Group ``2 j + 1`` on the j-th distinct case score, ``2 j`` between the one before it and it.
+    on : Tally
+        The cases alone, by rung.
     cases : int array
         Rows that are cases.
-    n_rungs : int
-        Number of distinct case scores.
     """
 
-    place: NDArray[np.int32]
-    cases: NDArray[np.int64]
-    n_rungs: int
+    everyone: Tally
+    on: Tally
+    cases: NDArray[np.intp]
 
     @classmethod
-    def of(cls, outcome: NDArray[np.bool_], score: NDArray[np.float64]) -> Ladder:
+    def of(cls, outcome: NDArray[np.bool_], score: NDArray[np.float64] | Ordering) -> Ladder:
         """Place the rows."""
+        ordering = score if isinstance(score, Ordering) else Ordering.of(score)
         cases = np.flatnonzero(outcome)
-        rungs = np.unique(score[cases])
-        below = np.searchsorted(rungs, score, side="left").astype(np.int32)
-        below += np.searchsorted(rungs, score, side="right").astype(np.int32)
-        return cls(below, cases, len(rungs))
+        ascending = ordering.ascending[outcome if ordering.order is None else outcome[ordering.order]]
+        rungs = ascending[np.append(True, ascending[1:] != ascending[:-1])] if len(ascending) else ascending
+        bounds = np.empty(2 * len(rungs) + 2, dtype=np.intp)
+        bounds[0], bounds[-1] = 0, len(ordering.ascending)
+        bounds[1:-1:2] = ordering.below(rungs)
+        bounds[2:-1:2] = ordering.below(rungs, including=True)
+        everyone = ordering.split(bounds)
+        at = (ordering.codes_of(cases, bounds, everyone) - 1) // 2
+        return cls(everyone, Tally.by_code(at, len(rungs)), cases)
 
     def counts(self, weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight of cases on each rung, and of non-cases at each place."""
-        width = 2 * self.n_rungs + 1
-        everyone = np.bincount(self.place, weights=weight, minlength=width)
-        cases = np.bincount(self.place[self.cases], weights=weight[self.cases], minlength=width)
+        cases, others = self.on(weight[self.cases]), self.everyone(weight)
         # The difference of two sums of the same numbers can fall below zero by rounding.
-        return cases[1::2], np.maximum(everyone - cases, 0.0)
+        others[1::2] = np.maximum(others[1::2] - cases, 0.0)
+        return cases, others
 
     def measures(self, weight: NDArray[np.float64]) -> tuple[float, float]:
         """Area under the ROC curve and average precision; NaN without cases or without non-cases."""
@@ -131,7 +137,7 @@ def delong(outcome: ArrayLike, *scores: ArrayLike) -> tuple[NDArray[np.float64],
     -----
     Unweighted rows that are independent. With sampling weights or relatives use the bootstrap.
     """
-    from scipy.stats import rankdata  # noqa: PLC0415
+    from scipy.stats import rankdata
 
     y = np.asarray(outcome, dtype=np.bool_)
     m, n = int(y.sum()), int((~y).sum())
@@ -147,9 +153,7 @@ def delong(outcome: ArrayLike, *scores: ArrayLike) -> tuple[NDArray[np.float64],
     return of_case.mean(axis=1), covariance
 
 
-def ranking_statistic(
-    population: Population, score: NDArray[np.float64], brier_of: NDArray[np.float64] | None, model: str
-) -> Statistic:
+def ranking_statistic(population: Population, score: Ordering, risk: NDArray[np.float64], model: str) -> Statistic:
     """AUROC, average precision and Brier score of one model in the cohort.
 
     Notes
@@ -160,19 +164,19 @@ def ranking_statistic(
     """
     outcome = population.ends.outcome
     ladder = Ladder.of(outcome, score)
-    squared = None if brier_of is None else (outcome - brier_of) ** 2
+    squared = (outcome - risk) ** 2
 
     def compute(weighting: Weighting) -> NDArray[np.float64]:
         known = weighting.known
         area, precision = ladder.measures(known)
         total = known.sum()
         share = known[ladder.cases].sum() / total if total > 0 else np.nan
-        brier = known @ squared / total if squared is not None and total > 0 else np.nan
+        brier = known @ squared / total if total > 0 else np.nan
         spread = share * (1 - share)
         scaled = 1 - brier / spread if spread > 0 else np.nan
         return np.array([area, precision, precision / share if share > 0 else np.nan, brier, scaled])
 
-    why = _why_not(int(outcome.sum()), int((population.ends.resolved & ~outcome).sum()))
+    why = _why_not(int(outcome.sum()), int((~outcome).sum()) - population.ends.n_lost)
     names = ("auroc", "average_precision", "average_precision_over_prevalence", "brier", "scaled_brier")
     return Statistic([{"model": model, "measure": name, "note": why} for name in names], compute)
 

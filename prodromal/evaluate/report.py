@@ -46,8 +46,8 @@ class Report:
 
     def write_png(self, folder: Path) -> None:
         """Write every figure as PNG into `folder`."""
-        from prodromal.evaluate.plots import png  # noqa: PLC0415
-        from prodromal.files import atomic_file  # noqa: PLC0415
+        from prodromal.evaluate.plots import png
+        from prodromal.files import atomic_file
 
         for name, figure in self.figures.items():
             with atomic_file(folder / f"{name}.png") as partial:

@@ -5,7 +5,7 @@ Differences between two models are therefore paired, and a table is a list of qu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 
 from prodromal.errors import DefinitionError
 from prodromal.evaluate.follow_up import follow_up
+from prodromal.evaluate.tally import Ordering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,15 +33,47 @@ _LAST = ("model", "measure")
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Data with their follow-up at the horizon: what statistics are prepared from."""
+    """Data in ascending order of risk, with their follow-up at the horizon: what statistics are prepared from.
+
+    Attributes
+    ----------
+    data : EvaluationData
+        Rows sorted by risk; its `groups` stay in the order given.
+    order : int array
+        Row of the given data that each row is.
+    ends : FollowUp
+    risk, score, baseline : Ordering
+        Predictions with their order; `baseline` is None without one.
+    """
 
     data: EvaluationData
+    order: NDArray[np.intp]
     ends: FollowUp
+    risk: Ordering
+    score: Ordering
+    baseline: Ordering | None
 
     @classmethod
-    def of(cls, data: EvaluationData, *, horizon_days: float | None = None) -> Population:
-        """Reduce the follow-up once."""
-        return cls(data, follow_up(data, horizon_days=horizon_days))
+    def of(cls, data: EvaluationData) -> Population:
+        """Sort and reduce the follow-up, once."""
+        order = np.argsort(data.risk, kind="stable")
+        ranked_by_risk = data.score is data.risk
+        risk = data.risk[order]
+        own = data.n_families == data.n
+        ready = replace(
+            data,
+            risk=risk,
+            score=risk if ranked_by_risk else data.score[order],
+            event=data.event[order],
+            time_days=data.time_days[order],
+            weight=data.weight[order],
+            family=data.family if own else data.family[order],
+            baseline_risk=None if data.baseline_risk is None else data.baseline_risk[order],
+        )
+        at = Ordering(risk, None)
+        score = at if ranked_by_risk else Ordering.of(ready.score)
+        baseline = None if ready.baseline_risk is None else Ordering.of(ready.baseline_risk)
+        return cls(ready, order, follow_up(ready), at, score, baseline)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +86,19 @@ class Weighting:
         Sampling weight times how often the row's family was drawn.
     known : float array of shape (n_rows,)
         The same divided by the probability of being uncensored; 0 where the state at the horizon is unknown.
+    inverse : float array of shape (n_steps + 1,)
+        What `design` was multiplied by, by steps of follow-up.
     """
 
     design: NDArray[np.float64]
     known: NDArray[np.float64]
+    inverse: NDArray[np.float64]
 
-    def take(self, rows: NDArray[np.int64]) -> Weighting:
+    def take(self, rows: NDArray[np.intp]) -> Weighting:
         """Restrict to some rows."""
         same = self.known is self.design
         design = self.design[rows]
-        return Weighting(design, design if same else self.known[rows])
+        return Weighting(design, design if same else self.known[rows], self.inverse)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,11 +173,17 @@ def estimate(
     return frame.drop(columns=["n", "events", "note"], errors="ignore").assign(**numbers)
 
 
-def weighting(population: Population, drawn: NDArray[np.int64] | None) -> Weighting:
+def weighting(population: Population, drawn: NDArray[np.intp] | None) -> Weighting:
     """Weights of the data themselves (`drawn` None) or of one draw of families."""
-    data = population.data
-    design = data.weight if drawn is None else data.weight * drawn[data.family]
-    return Weighting(design, population.ends.inverse_weights(design))
+    data, ends = population.data, population.ends
+    if drawn is None:
+        design = data.weight
+    else:
+        design = data.weight * (drawn if data.n_families == data.n else drawn[data.family])
+    if ends.complete:
+        return Weighting(design, design, np.ones(1))
+    inverse = ends.inverse(design)
+    return Weighting(design, ends.inverse_weights(design, inverse), inverse)
 
 
 def limits(
@@ -161,7 +203,7 @@ def limits(
     return low, high, few
 
 
-def draw_families(n_families: int, seed: int, replicate: int) -> NDArray[np.int64]:
+def draw_families(n_families: int, seed: int, replicate: int) -> NDArray[np.intp]:
     """How often each family is drawn in one replicate."""
     generator = np.random.default_rng([seed, replicate])
     return np.bincount(generator.integers(0, n_families, n_families), minlength=n_families)
@@ -191,7 +233,7 @@ def gamma_limits(value: float, variance: float, largest: float) -> tuple[float, 
     largest : float
         Largest weight that an event can have.
     """
-    from scipy.stats import chi2  # noqa: PLC0415
+    from scipy.stats import chi2
 
     tail = (1 - LEVEL) / 2
     low = variance / (2 * value) * chi2.ppf(tail, 2 * value**2 / variance) if value > 0 else 0.0
@@ -210,7 +252,7 @@ def _draw_all(
     if workers == 1 or replicates == 0:
         rows = [one(b) for b in range(replicates)]
     else:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+        from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(workers) as pool:
             rows = list(pool.map(one, range(replicates)))

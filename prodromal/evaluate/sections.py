@@ -100,8 +100,8 @@ def ranking(tables: Mapping[str, pd.DataFrame]) -> Part:
     if frame["value"].notna().any():
         drawn = figures["discrimination"] = plots.plot_discrimination(frame)
         caption = (
-            "Most of the AUROC in a population of mixed ages is age. What the model itself knows shows between people of "
-            "the same age and sex. Bars are 95 % intervals; dashed lines are what chance would give."
+            "Most of the AUROC in a population of mixed ages is age. What the model itself knows shows between people "
+            "of the same age and sex. Bars are 95 % intervals; dashed lines are what chance would give."
         )
         parts.append(figure(plots.svg(drawn), caption, f"{title}. AUROC difference to age and sex {found.text(2)}."))
     parts.append(details("All measures of ranking", _measures(frame, _DISCRIMINATION)))
@@ -124,8 +124,8 @@ def use(tables: Mapping[str, pd.DataFrame]) -> Part:
     if frame.loc[frame["capacity"] == share, "value"].notna().any():
         drawn = figures["review"] = plots.plot_review(frame, share)
         caption = (
-            f"If the highest-ranked {percent(share, 1)} of people were reviewed: {percent(found.value)} of later cases would "
-            "be among them. This can enrich a study; it cannot screen a population."
+            f"If the highest-ranked {percent(share, 1)} of people were reviewed: {percent(found.value)} of later cases "
+            "would be among them. This can enrich a study; it cannot screen a population."
         )
         parts.append(figure(plots.svg(drawn), caption, f"{title}; {percent(found.value)} of cases found."))
     parts.append(_flags(frame, tables.get("thresholds")))
@@ -133,8 +133,8 @@ def use(tables: Mapping[str, pd.DataFrame]) -> Part:
     if curve["value"].notna().any():
         drawn = figures["decision_curve"] = plots.plot_decision_curve(curve)
         caption = (
-            "Above the dashed line, acting by the risk does more good than acting for everyone or for nobody, whichever "
-            "is better, for someone who would act from that risk on. Prevalence is the population's."
+            "Above the dashed line, acting by the risk does more good than acting for everyone or for nobody, "
+            "whichever is better, for someone who would act from that risk on. Prevalence is the population's."
         )
         parts.append(Markup("<h3>{}</h3>").format(_curve_title(curve)))
         parts.append(figure(plots.svg(drawn), caption, "Decision curve: gain in net benefit over threshold risk."))
@@ -154,8 +154,9 @@ def lead_time(tables: Mapping[str, pd.DataFrame]) -> Part | None:
         verb = "fades" if last < first - 0.01 else "stays much the same"
         title = f"The signal {verb} with time before diagnosis: {rounded(first)} to {rounded(last)}"
     caption = (
-        "Each dot is an evaluation of its own, with everything in the time left out unseen. Published work on full medical "
-        "records with age- and sex-matched controls reports AUROC 0.883, 0.710, 0.658 and 0.620 at 0, 1, 2 and 5 years."
+        "Each dot is an evaluation of its own, with everything in the time left out unseen. Published work on full "
+        "medical records with age- and sex-matched controls reports AUROC 0.883, 0.710, 0.658 and 0.620 at 0, 1, 2 "
+        "and 5 years."
     )
     shown = frame.assign(text=_with_interval(frame))[["lag_days", "model", "text", "n", "events"]]
     numbers = table(
@@ -179,7 +180,10 @@ def subgroups(tables: Mapping[str, pd.DataFrame]) -> Part | None:
     if len(shown):
         panels = [("auroc", "AUROC", 0.5, False), ("observed_over_expected", "Observed over expected", 1.0, True)]
         drawn = figures["subgroups"] = plots.plot_forest(shown, panels=panels)
-        caption = "Within a narrow age band the AUROC is lower than overall, because age no longer helps. Bars are 95 % intervals."
+        caption = (
+            "Within a narrow age band the AUROC is lower than overall, because age no longer helps. "
+            "Bars are 95 % intervals."
+        )
         parts.append(figure(plots.svg(drawn), caption, "AUROC and observed over expected by subgroup; table below."))
     wide = _wide(
         frame, ["grouping", "group"], ("observed_risk", "expected_risk", "observed_over_expected", "auroc", "slope")
@@ -238,8 +242,8 @@ def methods(disclosure: str, facts: Mapping[str, Any]) -> Section:
                 "Intervals": f"95 %, from percentiles of the bootstrap over families ({drawn}). Groups with fewer "
                 "than ten outcomes have limits for weighted Poisson counts instead.",
                 "Slope and intercept": "Binomial regression on the complementary log-log of the predicted risk.",
-                "Smooth curve": "The same regression with a restricted cubic spline; deviations (ICI, E50, E90, Emax) are "
-                "averaged over the population, per 100,000.",
+                "Smooth curve": "The same regression with a restricted cubic spline; deviations (ICI, E50, "
+                "E90, Emax) are averaged over the population, per 100,000.",
                 "Pairs of same age and sex": "Share of case-control pairs within matched sets in which the case is "
                 "ranked higher; ties count half.",
                 "Disclosure control": disclosure,

@@ -42,9 +42,10 @@ def weighted_quantile(values: ArrayLike, q: ArrayLike, weight: ArrayLike | None 
     with ``h = q (W - 1)`` and ``W`` the total weight.
     """
     x, p = np.asarray(values, dtype=np.float64), np.asarray(q, dtype=np.float64)
-    order = np.argsort(x, kind="stable")
-    x = x[order]
-    w = np.ones_like(x) if weight is None else np.asarray(weight, dtype=np.float64)[order]
+    w = np.ones_like(x) if weight is None else np.asarray(weight, dtype=np.float64)
+    if not bool((x[1:] >= x[:-1]).all()):
+        order = np.argsort(x, kind="stable")
+        x, w = x[order], w[order]
     ends = np.cumsum(w)
     place = p * max(ends[-1] - 1.0, 0.0)
     lower = np.floor(place + 1e-9)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from prodromal.evaluate.data import EvaluationData
     from prodromal.evaluate.resample import Weighting
+    from prodromal.evaluate.tally import Ordering
 
 __all__ = [
     "BASELINE",
@@ -76,11 +77,11 @@ def paired(first: Statistic, second: Statistic) -> Statistic:
 
 def discrimination(population: Population) -> Statistic:
     """AUROC, average precision and Brier score of the model, of age and sex alone, and their difference."""
-    data = population.data
-    model = ranking_statistic(population, data.score, data.risk, MODEL)
-    if data.baseline_risk is None:
+    model = ranking_statistic(population, population.score, population.data.risk, MODEL)
+    base = population.baseline
+    if base is None or population.data.baseline_risk is None:
         return model
-    return paired(model, ranking_statistic(population, data.baseline_risk, data.baseline_risk, BASELINE))
+    return paired(model, ranking_statistic(population, base, population.data.baseline_risk, BASELINE))
 
 
 def calibration(population: Population, link: Link = Link.CLOGLOG) -> Statistic:
@@ -89,22 +90,20 @@ def calibration(population: Population, link: Link = Link.CLOGLOG) -> Statistic:
     grid = curve_grid(data.risk, data.weight)
     parts = [
         oe_statistic(population, data.risk, MODEL),
-        calibration_statistic(population, data.risk, MODEL, grid=grid, link=link),
+        calibration_statistic(population, population.risk, MODEL, grid=grid, link=link),
     ]
-    if data.baseline_risk is not None:
+    if data.baseline_risk is not None and population.baseline is not None:
         parts += [
             oe_statistic(population, data.baseline_risk, BASELINE),
-            calibration_statistic(population, data.baseline_risk, BASELINE, link=link),
+            calibration_statistic(population, population.baseline, BASELINE, link=link),
         ]
     return combine(*parts)
 
 
 def decile_groups(population: Population, n_groups: int = 10) -> Statistic:
     """Observed and expected risk by tenths of the population, ordered by predicted risk."""
-    data = population.data
-    code = deciles(data.risk, data.weight, n_groups)
-    keys: list[dict[str, object]] = [{"group": i + 1} for i in range(n_groups)]
-    return grouped_statistic(population, code, keys, data.risk, MODEL)
+    code = deciles(population.risk, population.data.weight, n_groups)
+    return grouped_statistic(population, code, [{"group": i + 1} for i in range(n_groups)])
 
 
 def cells(population: Population, edges: Sequence[float] = AGE_EDGES) -> Statistic | None:
@@ -112,45 +111,45 @@ def cells(population: Population, edges: Sequence[float] = AGE_EDGES) -> Statist
     found = age_sex_cells(population.data, edges)
     if found is None:
         return None
-    return grouped_statistic(population, *found, population.data.risk, MODEL)
+    code, keys = found
+    return grouped_statistic(population, code[population.order], keys)
 
 
 def by_subgroup(
     population: Population, edges: Sequence[float] = AGE_EDGES, columns: Sequence[str] | None = None
 ) -> Statistic | None:
     """Observed, expected, O/E, AUROC and slope by subgroup; None where no column forms groups."""
-    data = population.data
     parts = []
-    for grouping, (code, names) in subgroups(data, age_edges=edges, columns=columns).items():
+    for grouping, (code, names) in subgroups(population.data, age_edges=edges, columns=columns).items():
         keys: list[dict[str, object]] = [{"grouping": grouping, "group": name} for name in names]
-        parts.append(subgroup_statistic(population, code, keys, data.risk, data.score, MODEL))
+        parts.append(subgroup_statistic(population, code[population.order], keys))
     return combine(*parts) if parts else None
 
 
 def capacity(population: Population, capacities: Sequence[float] = CAPACITIES) -> Statistic:
-    """Measure what review of the highest-ranked share of people would find, for the model and for age and sex alone."""
+    """Measure what review of the highest-ranked share of people would find, beside age and sex alone."""
     if not capacities or not all(0 < c < 1 for c in capacities):
         raise DefinitionError("capacities: shares must lie strictly between 0 and 1, and there must be one")
-    data = population.data
     keys: list[dict[str, object]] = [{"capacity": c} for c in capacities]
 
-    def flags(score: NDArray[np.float64], model: str) -> Statistic:
-        return flag_statistic(population, score, capacity_threshold(score, data.weight, capacities), keys, model)
+    def flags(score: Ordering, model: str) -> Statistic:
+        at = capacity_threshold(score, population.data.weight, capacities)
+        return flag_statistic(population, score, at, keys, model)
 
-    model = flags(data.score, MODEL)
-    return model if data.baseline_risk is None else combine(model, flags(data.baseline_risk, BASELINE))
+    model = flags(population.score, MODEL)
+    return model if population.baseline is None else combine(model, flags(population.baseline, BASELINE))
 
 
 def flags_at(population: Population, thresholds: Sequence[float]) -> Statistic:
     """Measure what flagging everyone at or above each stated risk would find."""
     at = np.asarray(thresholds, dtype=np.float64)
-    return flag_statistic(population, population.data.risk, at, [{} for _ in at], MODEL)
+    return flag_statistic(population, population.risk, at, [{} for _ in at], MODEL)
 
 
 def decision_curve(population: Population, thresholds: Sequence[float] | None = None) -> Statistic:
     """Net benefit of model, age and sex alone, and acting for everyone, over a range of thresholds."""
     data = population.data
-    risks = {MODEL: data.risk} | ({BASELINE: data.baseline_risk} if data.baseline_risk is not None else {})
+    risks = {MODEL: population.risk} | ({BASELINE: population.baseline} if population.baseline is not None else {})
     at = default_thresholds(data.risk, data.weight) if thresholds is None else np.asarray(thresholds, dtype=float)
     return decision_curve_statistic(population, risks, at)
 
@@ -162,11 +161,11 @@ def time_dependent_auc(population: Population, horizons_days: Sequence[float] | 
     times = _yearly(data.lag_days, whole) if horizons_days is None else [float(h) for h in horizons_days]
     if not times or not all(data.lag_days < h <= whole for h in times):
         raise DefinitionError("time-dependent AUC: horizons must lie in (lag_days, horizon_days]")
-    windows = [Population.of(data, horizon_days=h).ends for h in times]
-    ladders = [Ladder.of(ends.outcome, data.score) for ends in windows]
+    windows = [population.ends.shortened(data, h) for h in times]
+    ladders = [Ladder.of(ends.outcome, population.score) for ends in windows]
 
     def compute(weighting: Weighting) -> NDArray[np.float64]:
-        weights = [ends.inverse_weights(weighting.design) for ends in windows]
+        weights = [ends.inverse_weights(weighting.design, weighting.inverse) for ends in windows]
         return np.array([ladder.measures(w)[0] for ladder, w in zip(ladders, weights, strict=True)])
 
     rows = [

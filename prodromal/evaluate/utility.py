@@ -9,6 +9,7 @@ import numpy as np
 from prodromal.errors import DefinitionError
 from prodromal.evaluate.resample import Statistic
 from prodromal.evaluate.splines import weighted_quantile
+from prodromal.evaluate.tally import Ordering, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ def net_benefit(
     y, r = np.asarray(outcome, dtype=np.bool_), np.asarray(risk, dtype=np.float64)
     w = np.ones_like(r) if weight is None else np.asarray(weight, dtype=np.float64)
     t = _checked(thresholds)
-    flagged, true = _Steps(r, t, np.flatnonzero(y)).counts(w)
+    flagged, true = _Steps(Ordering.of(r), t, np.flatnonzero(y)).counts(w)
     return np.asarray((true - (flagged - true) * t / (1 - t)) / w.sum())
 
 
@@ -69,21 +70,19 @@ def default_thresholds(
 
 
 def capacity_threshold(
-    score: NDArray[np.float64], weight: NDArray[np.float64], capacities: Sequence[float]
+    score: Ordering, weight: NDArray[np.float64], capacities: Sequence[float]
 ) -> NDArray[np.float64]:
     """Find the lowest score that flags no more than each share of people; infinite where top ties exceed it."""
-    order = np.argsort(score, kind="stable")
-    ordered, from_top = score[order], np.cumsum(weight[order][::-1])[::-1]
-    first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    share = from_top[first] / from_top[0]
-    at = np.searchsorted(-share, -np.asarray(capacities) * (1 + 1e-12), side="left")
-    values = np.append(ordered[first], np.inf)
-    return np.asarray(values[at])
+    runs = score.runs()
+    mass = np.add.reduceat(score.sorted(weight), runs[:-1])
+    from_top = np.cumsum(mass[::-1])[::-1]
+    at = np.searchsorted(-from_top / from_top[0], -np.asarray(capacities) * (1 + 1e-12), side="left")
+    return np.asarray(np.append(score.ascending[runs[:-1]], np.inf)[at])
 
 
 def flag_statistic(
     population: Population,
-    value: NDArray[np.float64],
+    value: Ordering,
     thresholds: NDArray[np.float64],
     keys: Sequence[dict[str, object]],
     model: str,
@@ -96,7 +95,6 @@ def flag_statistic(
     """
     steps = _Steps(value, thresholds, np.flatnonzero(population.ends.outcome))
     reached = np.isfinite(thresholds)
-    n = population.data.n
 
     def compute(weighting: Weighting) -> NDArray[np.float64]:
         known = weighting.known
@@ -114,7 +112,7 @@ def flag_statistic(
             )
         return np.concatenate([np.where(np.isfinite(m) & reached, m, np.nan) for m in measures])
 
-    flagged_rows, flagged_events = (x.astype(int) for x in steps.counts(np.ones(n)))
+    flagged_rows, flagged_events = steps.numbers()
     names = ("share_flagged", "sensitivity", "specificity", "ppv", "flagged_per_true_case", "lift")
     rows = [
         {
@@ -134,7 +132,7 @@ def flag_statistic(
 
 def decision_curve_statistic(
     population: Population,
-    risks: dict[str, NDArray[np.float64]],
+    risks: dict[str, Ordering],
     thresholds: NDArray[np.float64],
 ) -> Statistic:
     """Net benefit per 100,000 people of each model, of acting for everyone, and the difference to the better default.
@@ -177,20 +175,25 @@ def decision_curve_statistic(
 
 
 class _Steps:
-    """Rows placed between ascending thresholds once, counted from the top for every weighting."""
+    """Rows placed between thresholds once, counted from the top for every weighting."""
 
-    def __init__(self, value: NDArray[np.float64], thresholds: NDArray[np.float64], cases: NDArray[np.int64]) -> None:
-        self.order = np.argsort(thresholds, kind="stable")
-        self.back = np.argsort(self.order, kind="stable")
-        self.step = np.searchsorted(thresholds[self.order], value, side="right").astype(np.int32)
-        self.n = len(thresholds) + 1
+    def __init__(self, value: Ordering, thresholds: NDArray[np.float64], cases: NDArray[np.intp]) -> None:
+        order = np.argsort(thresholds, kind="stable")
+        self.back = np.argsort(order, kind="stable")
+        bounds = np.concatenate([[0], value.below(thresholds[order]), [len(value.ascending)]])
+        self.everyone = value.split(bounds)
+        self.sizes = np.diff(bounds)
         self.cases = cases
+        self.of_cases = Tally.by_code(value.codes_of(cases, bounds, self.everyone), len(bounds) - 1)
 
     def counts(self, weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight flagged, and weight of cases flagged, at each threshold in the order given."""
-        everyone = np.bincount(self.step, weights=weight, minlength=self.n)
-        cases = np.bincount(self.step[self.cases], weights=weight[self.cases], minlength=self.n)
-        return self._from_top(everyone), self._from_top(cases)
+        return self._from_top(self.everyone(weight)), self._from_top(self.of_cases(weight[self.cases]))
+
+    def numbers(self) -> tuple[list[int], list[int]]:
+        """Rows flagged, and cases among them, at each threshold."""
+        cases = self.of_cases(np.ones(len(self.cases)))
+        return self._from_top(self.sizes).astype(int).tolist(), self._from_top(cases).astype(int).tolist()
 
     def _from_top(self, mass: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.cumsum(mass[::-1])[::-1][1:][self.back]

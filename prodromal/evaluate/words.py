@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["Found", "calibration_title", "pick", "summary_sentences", "years"]
 
 CAUTION = (
-    "A raised risk is a reason for attention, not for alarm: nearly everyone who is flagged will never have the disease. "
-    "These numbers describe how well predictions matched what happened. They say nothing about causes, and no treatment "
-    "should be started, stopped or avoided because of them."
+    "A raised risk is a reason for attention, not for alarm: nearly everyone who is flagged will never have the "
+    "disease. These numbers describe how well predictions matched what happened. They say nothing about causes, and no "
+    "treatment should be started, stopped or avoided because of them."
 )
 
 
@@ -109,12 +109,12 @@ def _ranking(tables: Mapping[str, pd.DataFrame]) -> str:
     base = pick(frame, model="age and sex", measure="auroc")
     told = []
     if within.known:
+        limits = (
+            "" if math.isnan(within.low) else f"95 % interval {percent(within.low, 3)} to {percent(within.high, 3)}; "
+        )
         told.append(
-            f"Among people of the same age and sex, a case ranked above a control in {percent(within.value, 3)} of pairs "
-            f"(95 % interval {percent(within.low, 3)} to {percent(within.high, 3)}; chance is 50 %)."
-            if not math.isnan(within.low)
-            else f"Among people of the same age and sex, a case ranked above a control in {percent(within.value, 3)} of "
-            "pairs (chance is 50 %)."
+            "Among people of the same age and sex, a case ranked above a control in "
+            f"{percent(within.value, 3)} of pairs ({limits}chance is 50 %)."
         )
     if area.known:
         beside = f", against {base.text()} for age and sex alone" if base.known else ""
@@ -151,8 +151,8 @@ def _use(tables: Mapping[str, pd.DataFrame]) -> str:
     if not per_case.known or not found.known:
         return ""
     return (
-        f"If the highest-ranked {percent(share)} of people were reviewed, {percent(found.value)} of later cases would be "
-        f"among them, and {count(per_case.value)} people would be reviewed for each."
+        f"If the highest-ranked {percent(share)} of people were reviewed, {percent(found.value)} of later cases would "
+        f"be among them, and {count(per_case.value)} people would be reviewed for each."
     )
 
 

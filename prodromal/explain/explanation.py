@@ -167,8 +167,8 @@ class Explainer:
 
         Notes
         -----
-        Path-dependent TreeSHAP on the trees' margin, times the model's slope. What the normalisation by age and sex takes
-        off the score is part of "Age and sex", because it compares the person with others of the same age and sex.
+        Path-dependent TreeSHAP on the trees' margin, times the model's slope. What the normalisation by age and sex
+        takes off the score is part of "Age and sex": it compares the person with others of the same age and sex.
         """
         margin = self._model.margin(matrix)
         found = self._shap.contributions(matrix.values, threads=threads, margins=margin, equal_rows_once=True)
@@ -187,7 +187,9 @@ class Explainer:
         return self.labels.index(wanted)
 
 
-def explain(model: RiskModel, matrix: FeatureMatrix, persons: Persons, *, by: str | By = By.CLASS, threads: int = 1) -> Explanation:
+def explain(
+    model: RiskModel, matrix: FeatureMatrix, persons: Persons, *, by: str | By = By.CLASS, threads: int = 1
+) -> Explanation:
     """Explain scores exactly.
 
     Parameters

@@ -26,14 +26,12 @@ def people_sections(
     explanation = explain(model, matrix, register.persons, by=By.CLASS)
     risks = model.score(matrix, register.persons)
     return [
-        person_section(register, explanation, risks, position, title=title, id=f"person-{position + 1}")
+        person_section(register, explanation, risks, position, title=title, anchor=f"person-{position + 1}")
         for position, title in enumerate(titles)
     ]
 
 
-def people_page(
-    register: Register, model: RiskModel, matrix: FeatureMatrix, *, provenance: Mapping[str, str]
-) -> Page:
+def people_page(register: Register, model: RiskModel, matrix: FeatureMatrix, *, provenance: Mapping[str, str]) -> Page:
     """A page with one section for each row of a matrix; ids are in the headings, so it must stay where the data are."""
     titles = [
         f"Person {person} on {str(day)[:10]}" for person, day in zip(matrix.person_id, matrix.index_date, strict=True)

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["CAUTION", "person_section"]
 
 CAUTION = (
-    "A reason explains the model, not the disease: it says what moved this score, not what causes ALS. Most people with "
-    "any of these medications never develop ALS. Caution, not panic: the number is for research, not for screening."
+    "A reason explains the model, not the disease: it says what moved this score, not what causes ALS. "
+    "Most people with any of these medications never develop ALS. Caution, not panic: the number is for research, "
+    "not for screening."
 )
 _SMALLEST_SHOWN = 0.005
 
 
 def person_section(
-    register: Register, explanation: Explanation, risks: pd.DataFrame, position: int, *, title: str, id: str
+    register: Register, explanation: Explanation, risks: pd.DataFrame, position: int, *, title: str, anchor: str
 ) -> Section:
     """Describe one explained person.
 
@@ -41,7 +42,7 @@ def person_section(
         From ``RiskModel.score``, rows as in `explanation`.
     position : int
         Row of the person in both.
-    title, id : str
+    title, anchor : str
         Heading and anchor; neither holds the person's id.
 
     Returns
@@ -63,16 +64,20 @@ def person_section(
         details("What the model could not see", paragraph(_unseen(matrix, position, str(risk["flags"])))),
         callout(CAUTION),
     ]
-    return Section(id, title, join(parts))
+    return Section(anchor, title, join(parts))
 
 
 def _numbers(risk: pd.Series) -> Any:
     own, expected = float(risk["risk"]), float(risk["expected_per_100k"]) / 1e5
     return strip(
         [
-            number(f"{per_100k(own)}", "risk within the horizon", unit=" per 100,000", aside=f"about {one_in(own)}"),
-            number(f"{per_100k(expected)}", "others of this age and sex", unit=" per 100,000", aside=f"about {one_in(expected)}"),
-            number(f"x {float(risk['relative_risk']):.2f}", "rate against them", aside=f"percentile {float(risk['percentile']):.0f}"),
+            number(f"{per_100k(own)}", "risk within the horizon", unit=" per 100,000", aside=one_in(own)),
+            number(f"{per_100k(expected)}", "others of this age and sex", unit=" per 100,000", aside=one_in(expected)),
+            number(
+                f"x {float(risk['relative_risk']):.2f}",
+                "rate against them",
+                aside=f"percentile {float(risk['percentile']):.0f}",
+            ),
         ]
     )
 
@@ -88,7 +93,9 @@ def _reasons(explanation: Explanation, position: int, days: dict[str, list[int]]
     if not rows:
         return paragraph("No class of medication moves this score by as much as 0.5 %.")
     told = ", ".join(f"{row.label} {row.text}" for row in rows[:3])
-    first = paragraph("Factors on the rate: their product, with the model's base, is the rate against people of the same age and sex.")
+    first = paragraph(
+        "Factors on the rate: their product, with the model's base, is the rate against people of the same age and sex."
+    )
     return join([first, bars(rows, alt=f"Largest factors: {told}", limit=max(0.25, *(abs(r.length) for r in rows)))])
 
 
@@ -99,9 +106,7 @@ def _seen(label: str, days: dict[str, list[int]]) -> str:
     return "none dispensed" if count == 0 else f"{count} dispensing{'s' if count > 1 else ''}"
 
 
-def _days_before(
-    register: Register, plan: FeaturePlan, matrix: Any, position: int
-) -> tuple[dict[str, list[int]], int]:
+def _days_before(register: Register, plan: FeaturePlan, matrix: Any, position: int) -> tuple[dict[str, list[int]], int]:
     """Days before the index date of each class's dispensings, and days observed."""
     row, day = int(matrix.person_row[position]), int(matrix.days[position])
     history = register.history(row)
@@ -110,7 +115,9 @@ def _days_before(
     days: dict[str, list[int]] = {group.family: [] for group in plan.groups}
     for family in days:
         groups = [group for group in plan.groups if group.family == family]
-        days[family] = [int(d) for d, code in zip(before, codes, strict=True) if d >= 1 and any(g.matches(code) for g in groups)]
+        days[family] = [
+            int(d) for d, code in zip(before, codes, strict=True) if d >= 1 and any(g.matches(code) for g in groups)
+        ]
     return days, day - int(register.persons.observed_from[row])
 
 
@@ -125,9 +132,13 @@ def _unseen(matrix: Any, position: int, flags: str) -> str:
         for w in matrix.plan.windows
         if any(f.window == w and np.isnan(matrix.values[position, i]) for i, f in enumerate(matrix.plan.features))
     ]
-    sentences = ["Diagnoses, symptoms, family history, genes, hospital and over-the-counter medication are not in the data."]
+    sentences = [
+        "Diagnoses, symptoms, family history, genes, hospital and over-the-counter medication are not in the data."
+    ]
     if windows:
-        sentences.append(f"Not fully observed, so treated as missing, not as zero: {', '.join(windows)} before the index date.")
+        sentences.append(
+            f"Not fully observed, so treated as missing, not as zero: {', '.join(windows)} before the index date."
+        )
     if flags:
         sentences.append(f"Flags: {flags.replace(';', ', ').replace('_', ' ')}.")
     return " ".join(sentences)

@@ -55,7 +55,7 @@ def tabulate(forest: Forest, column_of: Ints, background: npt.NDArray[np.float32
     background : ndarray of float32, shape (n_background, n_features), optional
         Rows that stand in for the features outside a coalition; by default the covers of the trees do.
     """
-    from prodromal.explain import games  # noqa: PLC0415  (numba loads only where tables are made)
+    from prodromal.explain import games
 
     plan = plan_forest(forest)
     if plan is None or plan.units.table_from[-1] > MAX_ENTRIES:

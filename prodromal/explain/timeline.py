@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING
 
 from markupsafe import escape
 
-from prodromal.windows import Window
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prodromal.windows import Window
 
 __all__ = ["draw_timeline"]
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _LINE = 860, 190, 20, 34, 26
+_WIDTH, _LEFT, _RIGHT, _TOP, _LINE, _FOOT = 860, 190, 20, 34, 26, 30
 _DAYS_PER_YEAR = 365
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Square root of days, because windows close to the index date are short; time runs to the right."""
+
+    reach: int
+    height: int
+
+    def x(self, days: float) -> float:
+        share = sqrt(min(days, self.reach) / self.reach)
+        return _WIDTH - _RIGHT - (_WIDTH - _LEFT - _RIGHT) * share
+
+    def band(self, far: float, near: float, style: str) -> str:
+        left, right = self.x(far), self.x(near)
+        return (
+            f'<rect x="{left:.1f}" y="{_TOP}" width="{right - left:.1f}" height="{self.height - _TOP - _FOOT}" '
+            f'style="{style}"/>'
+        )
 
 
 def draw_timeline(days_before: Mapping[str, Sequence[int]], windows: Sequence[Window], *, observed_days: int) -> str:
@@ -24,55 +48,50 @@ def draw_timeline(days_before: Mapping[str, Sequence[int]], windows: Sequence[Wi
     windows : sequence of Window
         Shaded in turn and labelled on top.
     observed_days : int
-        Days before the index date that were observed; what lies further back is hatched.
+        Days before the index date that were observed; what lies further back is shaded as not observed.
 
     Returns
     -------
     str
-        An ``<svg>`` element; its axis has a square-root scale, because windows close to the index date are short.
+        An ``<svg>`` element.
     """
-    reach = max(window.to_days - 1 for window in windows) if windows else 3650
-    height = _TOP + _LINE * max(1, len(days_before)) + 30
-
-    def x(days: float) -> float:
-        return _WIDTH - _RIGHT - (_WIDTH - _LEFT - _RIGHT) * (min(days, reach) / reach) ** 0.5
-
-    parts = [f'<svg viewBox="0 0 {_WIDTH} {height}" xmlns="http://www.w3.org/2000/svg" font-size="12">']
-    parts += _shades(windows, x, height)
+    reach = max((window.to_days - 1 for window in windows), default=10 * _DAYS_PER_YEAR)
+    scale = _Scale(reach, _TOP + _LINE * max(1, len(days_before)) + _FOOT)
+    parts = [f'<svg viewBox="0 0 {_WIDTH} {scale.height}" xmlns="http://www.w3.org/2000/svg" font-size="12">']
+    parts += _windows(windows, scale)
     if observed_days < reach:
-        parts.append(
-            f'<rect x="{x(reach):.1f}" y="{_TOP}" width="{x(observed_days) - x(reach):.1f}" height="{height - _TOP - 30}" '
-            'style="fill:var(--caution-rule);fill-opacity:.22"/>'
-            f'<text x="{x(reach) + 4:.1f}" y="{height - 36}" style="fill:var(--muted)">not observed</text>'
-        )
+        parts.append(scale.band(reach, observed_days, "fill:var(--caution-rule);fill-opacity:.22"))
+        parts.append(_text(scale.x(reach) + 4, scale.height - _FOOT - 6, "not observed", anchor="start"))
     for line, (label, days) in enumerate(days_before.items()):
-        y = _TOP + _LINE * line + _LINE / 2
-        parts.append(f'<text x="{_LEFT - 10}" y="{y + 4:.1f}" text-anchor="end" style="fill:var(--ink)">{escape(label)}</text>')
-        parts.append(f'<line x1="{x(reach):.1f}" x2="{x(0):.1f}" y1="{y:.1f}" y2="{y:.1f}" style="stroke:var(--rule)"/>')
-        parts += [
-            f'<circle cx="{x(d):.1f}" cy="{y:.1f}" r="4" style="fill:var(--blue);fill-opacity:.55"/>' for d in days if d <= reach
-        ]
-    parts += _axis(x, reach, height)
+        parts += _line(scale, _TOP + _LINE * (line + 0.5), label, days)
+    parts += _axis(scale)
     return "".join(parts) + "</svg>"
 
 
-def _shades(windows, x, height):  # type: ignore[no-untyped-def]
+def _text(x: float, y: float, words: str, *, anchor: str = "middle", ink: str = "--muted") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="fill:var({ink})">{escape(words)}</text>'
+
+
+def _windows(windows: Sequence[Window], scale: _Scale) -> list[str]:
     parts = []
     for position, window in enumerate(sorted(windows)):
-        left, right = x(window.to_days - 1), x(window.from_days - 1)
-        opacity = 0.10 if position % 2 == 0 else 0.04
-        parts.append(
-            f'<rect x="{left:.1f}" y="{_TOP}" width="{right - left:.1f}" height="{height - _TOP - 30}" '
-            f'style="fill:var(--blue);fill-opacity:{opacity}"/>'
-            f'<text x="{(left + right) / 2:.1f}" y="{_TOP - 8}" text-anchor="middle" style="fill:var(--muted)" font-size="11">'
-            f"{escape(window.label)}</text>"
-        )
+        far, near = window.to_days - 1, window.from_days - 1
+        parts.append(scale.band(far, near, f"fill:var(--blue);fill-opacity:{0.10 if position % 2 == 0 else 0.04}"))
+        parts.append(_text((scale.x(far) + scale.x(near)) / 2, _TOP - 8, window.label))
     return parts
 
 
-def _axis(x, reach, height):  # type: ignore[no-untyped-def]
-    ticks = [(0, "index date")] + [(y * _DAYS_PER_YEAR, f"{y} y") for y in (1, 2, 5, 10, 15) if y * _DAYS_PER_YEAR <= reach]
-    return [
-        f'<text x="{x(day):.1f}" y="{height - 10}" text-anchor="{"end" if day == 0 else "middle"}" style="fill:var(--muted)">{text}</text>'
-        for day, text in ticks
+def _line(scale: _Scale, y: float, label: str, days: Sequence[int]) -> list[str]:
+    rule = f'<line x1="{scale.x(scale.reach):.1f}" x2="{scale.x(0):.1f}" y1="{y}" y2="{y}" style="stroke:var(--rule)"/>'
+    dots = [
+        f'<circle cx="{scale.x(day):.1f}" cy="{y}" r="4" style="fill:var(--blue);fill-opacity:.55"/>'
+        for day in days
+        if day <= scale.reach
     ]
+    return [_text(_LEFT - 10, y + 4, label, anchor="end", ink="--ink"), rule, *dots]
+
+
+def _axis(scale: _Scale) -> list[str]:
+    years = [year for year in (1, 2, 5, 10, 15, 20) if year * _DAYS_PER_YEAR <= scale.reach]
+    marks = [_text(scale.x(year * _DAYS_PER_YEAR), scale.height - 10, f"{year} y") for year in years]
+    return [_text(scale.x(0), scale.height - 10, "index date", anchor="end"), *marks]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prodromal.errors import DataError, DefinitionError
+from prodromal.explain.equal_rows import stand_ins
 from prodromal.explain.tables import Tables, tabulate
 from prodromal.explain.trees import read_forest
 
@@ -25,6 +26,7 @@ __all__ = ["Contributions", "Method", "TreeShap", "contributions"]
 
 ROWS_PER_BLOCK = 512
 TOLERANCE = 1e-4
+WORTHWHILE = 0.8
 
 
 class Method(Enum):
@@ -174,14 +176,15 @@ class TreeShap:
         return np.asarray(predicted, np.float64)
 
     def _from_library(self, rows: npt.NDArray[np.float32], threads: int) -> tuple[npt.NDArray[np.float32], float]:
-        import xgboost  # noqa: PLC0415  (only deep trees need it here)
+        import xgboost
 
-        data = xgboost.DMatrix(rows, nthread=threads)
+        asked = rows if len(rows) else np.full((1, self.n_features), np.nan, np.float32)
+        data = xgboost.DMatrix(asked, nthread=threads)
         found = self.booster.predict(data, pred_contribs=True, validate_features=False)
         values = np.zeros((len(rows), self._n_columns), np.float32)
         for feature, column in enumerate(self.column_of):
-            values[:, column] += found[:, feature]
-        return values, float(found[0, -1]) if len(rows) else float("nan")
+            values[:, column] += found[: len(rows), feature]
+        return values, float(found[0, -1])
 
 
 def contributions(
@@ -210,19 +213,20 @@ def contributions(
 def _from_tables(
     tables: Tables, rows: npt.NDArray[np.float32], n_columns: int, threads: int, *, once: bool
 ) -> tuple[npt.NDArray[np.float32], Floats]:
-    if not once:
-        return _explain(tables, rows, n_columns, threads)
-    first, place = _distinct(tables, rows)
-    values, sums = _explain(tables, rows[first], n_columns, threads)
-    return values[place], sums[place]
+    if once:
+        distinct, place = np.unique(stand_ins(tables.book, rows), return_inverse=True)
+        if len(distinct) < WORTHWHILE * len(rows):
+            values, sums = _explain(tables, rows[distinct], n_columns, threads)
+            return values[place], sums[place]
+    return _explain(tables, rows, n_columns, threads)
 
 
 def _explain(
     tables: Tables, rows: npt.NDArray[np.float32], n_columns: int, threads: int
 ) -> tuple[npt.NDArray[np.float32], Floats]:
-    from joblib import Parallel, delayed  # noqa: PLC0415
+    from joblib import Parallel, delayed
 
-    from prodromal.explain import kernels  # noqa: PLC0415  (numba loads only where rows are explained)
+    from prodromal.explain import kernels
 
     values = np.zeros((len(rows), n_columns), np.float32)
     sums = np.zeros(len(rows), np.float64)
@@ -250,18 +254,6 @@ def _explain(
         delayed(explain)(row_from, row_to) for row_from, row_to in pairwise(ends)
     )
     return values, sums
-
-
-def _distinct(tables: Tables, rows: npt.NDArray[np.float32]) -> tuple[Ints, Ints]:
-    """Rows that stand for all, and for each row the place of its stand-in: equal in every code."""
-    from prodromal.explain import kernels  # noqa: PLC0415
-
-    code = np.empty((len(tables.book.feature), len(rows)), np.uint8)
-    kernels.encode(rows, 0, len(rows), tables.book, code)
-    joined = np.ascontiguousarray(code.T)
-    joined = joined.view([("code", np.void, joined.shape[1])])[:, 0] if joined.size else np.zeros(len(rows), np.void)
-    _, first, place = np.unique(joined, return_index=True, return_inverse=True)
-    return first, place
 
 
 def _check_matrix(given: npt.ArrayLike, n_features: int, name: str) -> npt.NDArray[np.float32]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from joblib import Parallel, delayed
 
 from prodromal.errors import DataError
@@ -18,7 +16,10 @@ from prodromal.features.measures import SINCE_MEASURES, WINDOW_MEASURES
 from prodromal.register.persons import UNKNOWN_DAY, Persons, to_days
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
+    import pyarrow as pa
 
     from prodromal.features.plan import FeaturePlan
     from prodromal.register import Part, Register
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["build", "iterate"]
 
 
-def build(plan: FeaturePlan, register: Register, index_dates: pd.DataFrame | IndexDates, *, threads: int = 1) -> FeatureMatrix:
+def build(
+    plan: FeaturePlan, register: Register, index_dates: pd.DataFrame | IndexDates, *, threads: int = 1
+) -> FeatureMatrix:
     """Compute a plan's features for people at index dates.
 
     Parameters
@@ -78,7 +81,12 @@ def iterate(
             chosen = positions[low : low + rows_per_block]
             values = _block(plan, register.persons, part, history, dates, chosen)
             rows = dates.person_row[chosen]
-            yield chosen, FeatureMatrix(values, register.persons.ids[rows], dates.day[chosen].astype("datetime64[D]"), plan, rows)
+            yield (
+                chosen,
+                FeatureMatrix(
+                    values, register.persons.ids[rows], dates.day[chosen].astype("datetime64[D]"), plan, rows
+                ),
+            )
 
 
 def _by_part(register: Register, dates: IndexDates) -> Iterator[tuple[Part, npt.NDArray[np.int64]]]:
@@ -103,7 +111,13 @@ def _block(
     out = np.empty((len(positions), len(plan.features)), dtype=np.float32)
     _fill_person_columns(out, plan, persons, rows, days)
     kernels.fill(
-        out, rows - part.first_person, days, persons.observed_from[rows], persons.observed_to[rows], history, _shape(plan)
+        out,
+        rows - part.first_person,
+        days,
+        persons.observed_from[rows],
+        persons.observed_to[rows],
+        history,
+        _shape(plan),
     )
     return out
 
@@ -167,13 +181,13 @@ def _groups_of_codes(plan: FeaturePlan, codes: list[str]) -> tuple[npt.NDArray[n
 
 def _shape(plan: FeaturePlan) -> kernels.Shape:
     marks = sorted({1, *(end for window in plan.windows for end in (window.from_days, window.to_days))})
-    slots, column = [], 0
+    slots: list[int] = []
+    column = 0
     for measures, asked, width in (
         (WINDOW_MEASURES, plan.measures, len(plan.windows)),
         (SINCE_MEASURES, plan.since, 1),
     ):
-        for name in measures:
-            slots.append(column + asked.index(name) * width if name in asked else -1)
+        slots += [column + asked.index(name) * width if name in asked else -1 for name in measures]
         column += len(asked) * width
     return kernels.Shape(
         marks=np.asarray(marks, dtype=np.int32),

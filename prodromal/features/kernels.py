@@ -47,7 +47,7 @@ class History(NamedTuple):
     groups: _Ints
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[misc]
+@numba.njit(cache=True, nogil=True)
 def row_starts(ids: Any, persons: Any, start: Any) -> int:
     """First row of each person, by a merge of sorted `ids` with sorted `persons`; returns the rows of nobody."""
     row = 0
@@ -60,11 +60,11 @@ def row_starts(ids: Any, persons: Any, start: Any) -> int:
         while row < ids.shape[0] and ids[row] == persons[p]:
             row += 1
     start[persons.shape[0]] = row
-    return strays + ids.shape[0] - row
+    return int(strays + ids.shape[0] - row)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[misc]
-def _gather(history: Any, person: int, before: int, shape: Any, day: Any, total: Any, length: Any) -> None:
+@numba.njit(cache=True, nogil=True)
+def _gather(history: Any, person: int, before: int, day: Any, total: Any, length: Any) -> None:
     """Sort the person's dispensings before a day into their groups: days, and running sums of DDDs."""
     length[:] = 0
     for row in range(history.start[person], history.start[person + 1]):
@@ -80,7 +80,7 @@ def _gather(history: Any, person: int, before: int, shape: Any, day: Any, total:
             length[g] = n + 1
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[misc]
+@numba.njit(cache=True, nogil=True)
 def _observe(index_day: int, first: int, last: int, shape: Any, observed: Any) -> None:
     """Which windows were observed enough before an index day."""
     for w in range(shape.near.shape[0]):
@@ -89,7 +89,7 @@ def _observe(index_day: int, first: int, last: int, shape: Any, observed: Any) -
         observed[w] = newest - oldest + 1 >= shape.needed_days[w]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[misc]
+@numba.njit(cache=True, nogil=True)
 def _blank(line: Any, shape: Any, observed: Any) -> None:
     """A person without dispensings: 0 in observed windows, missing elsewhere."""
     line[shape.first_column :] = np.nan
@@ -102,8 +102,10 @@ def _blank(line: Any, shape: Any, observed: Any) -> None:
                         line[base + shape.slot[m] + w] = 0.0
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[misc]
-def _measure(line: Any, base: int, shape: Any, observed: Any, reached: Any, day: Any, total: Any, index_day: int) -> None:
+@numba.njit(cache=True, nogil=True)
+def _measure(
+    line: Any, base: int, shape: Any, observed: Any, reached: Any, day: Any, total: Any, index_day: int
+) -> None:
     """Write one group's measures; ``reached[k]`` dispensings lie at or before ``index_day - marks[k]``."""
     slot = shape.slot
     for w in range(shape.near.shape[0]):
@@ -122,7 +124,7 @@ def _measure(line: Any, base: int, shape: Any, observed: Any, reached: Any, day:
             line[base + slot[4]] = index_day - day[0]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[misc]
+@numba.njit(cache=True, nogil=True)
 def fill(out: Any, person: Any, index_day: Any, observed_from: Any, observed_to: Any, history: Any, shape: Any) -> None:
     """Fill the group columns of `out`, whose rows are sorted by person and index day.
 
@@ -150,7 +152,7 @@ def fill(out: Any, person: Any, index_day: Any, observed_from: Any, observed_to:
         end = row
         while end < person.shape[0] and person[end] == person[row]:
             end += 1
-        _gather(history, person[row], index_day[end - 1], shape, day, total, length)
+        _gather(history, person[row], index_day[end - 1], day, total, length)
         reached[:] = 0
         for r in range(row, end):
             line = out[r, :]

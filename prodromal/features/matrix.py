@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from prodromal.errors import DataError
-from prodromal.features.plan import FeaturePlan
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from prodromal.features.plan import FeaturePlan
 
 __all__ = ["FeatureMatrix"]
 
@@ -75,6 +76,4 @@ class FeatureMatrix:
 
     def describe(self) -> list[dict[str, str]]:
         """For each feature its name, unit, class and a sentence, as written to ``features.json``."""
-        return [
-            {"name": f.name, "unit": f.unit, "class": f.family, "sentence": f.sentence} for f in self.plan.features
-        ]
+        return [{"name": f.name, "unit": f.unit, "class": f.family, "sentence": f.sentence} for f in self.plan.features]

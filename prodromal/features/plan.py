@@ -9,11 +9,14 @@ from functools import cached_property
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from prodromal.atc import AtcGroup
 from prodromal.errors import DefinitionError
 from prodromal.features.measures import PERSON_MEASURES, SINCE_MEASURES, WINDOW_MEASURES
-from prodromal.windows import Window
+
+if TYPE_CHECKING:
+    from prodromal.atc import AtcGroup
+    from prodromal.windows import Window
 
 __all__ = ["Feature", "FeaturePlan"]
 
@@ -89,12 +92,12 @@ class FeaturePlan:
             raise DefinitionError(f"min_coverage is {self.min_coverage}: it must lie above 0 and at most at 1")
         if self.default_days_supply < 1:
             raise DefinitionError(f"default_days_supply is {self.default_days_supply}: it must be at least 1 day")
-        for title, names, known in (
+        for title, asked, known in (
             ("measure", self.measures, WINDOW_MEASURES),
             ("since", self.since, SINCE_MEASURES),
             ("person", self.person, PERSON_MEASURES),
         ):
-            for name in names:
+            for name in asked:
                 if name not in known:
                     raise DefinitionError(f"unknown {title} '{name}'; there are {', '.join(known)}")
         names = [feature.name for feature in self.features]
@@ -107,7 +110,9 @@ class FeaturePlan:
     @classmethod
     def psychiatric(cls) -> FeaturePlan:
         """The plan of the study: psychiatric classes, their subgroups and context classes in five windows."""
-        return cls.parse(files("prodromal.features").joinpath("psychiatric.toml").read_text("utf-8"), "psychiatric.toml")
+        return cls.parse(
+            files("prodromal.features").joinpath("psychiatric.toml").read_text("utf-8"), "psychiatric.toml"
+        )
 
     @classmethod
     def read(cls, path: str | Path) -> FeaturePlan:
@@ -145,9 +150,7 @@ class FeaturePlan:
             "measures": list(self.measures),
             "since": list(self.since),
             "person": list(self.person),
-            "groups": [
-                {"name": g.name, "label": g.label, "family": g.family, "atc": list(g.atc)} for g in self.groups
-            ],
+            "groups": [{"name": g.name, "label": g.label, "family": g.family, "atc": list(g.atc)} for g in self.groups],
         }
         return tomli_w.dumps(document)
 
@@ -160,7 +163,9 @@ class FeaturePlan:
     def features(self) -> tuple[Feature, ...]:
         """The columns in order: person measures, then group by group its windows and its days since."""
         person = (
-            Feature(name, name, m.unit, m.sentence, _PERSON_FAMILY) for name, m in PERSON_MEASURES.items() if name in self.person
+            Feature(name, name, m.unit, m.sentence, _PERSON_FAMILY)
+            for name, m in PERSON_MEASURES.items()
+            if name in self.person
         )
         return (*person, *(feature for group in self.groups for feature in self._of_group(group)))
 
@@ -173,7 +178,9 @@ class FeaturePlan:
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with anything that changes a value in the matrix."""
         content = {
-            "groups": [{k: v for k, v in asdict(group).items() if k not in {"label", "family"}} for group in self.groups],
+            "groups": [
+                {k: v for k, v in asdict(group).items() if k not in {"label", "family"}} for group in self.groups
+            ],
             "windows": [(window.from_days, window.to_days) for window in self.windows],
             "features": self.names,
             "min_coverage": self.min_coverage,

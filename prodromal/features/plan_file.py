@@ -57,8 +57,12 @@ def parse_plan(text: str, where: str) -> FeaturePlan:
         first = error.errors(include_url=False, include_input=False)[0]
         path = first["loc"]
         raise DefinitionError(f"{where}, line {_line(text, path)}: {_dotted(path)}: {first['msg']}") from error
-    groups = tuple(_at(text, where, ("groups", i), lambda g=g: _group(g, document)) for i, g in enumerate(document.groups))
-    windows = tuple(_at(text, where, ("windows", i), lambda w=w: Window.parse(w)) for i, w in enumerate(document.windows))
+    groups = tuple(
+        _at(text, where, ("groups", i), lambda g=g: _group(g, document)) for i, g in enumerate(document.groups)
+    )
+    windows = tuple(
+        _at(text, where, ("windows", i), lambda w=w: Window.parse(w)) for i, w in enumerate(document.windows)
+    )
     _refuse_repeated(text, where, "groups", [group.name for group in groups])
     _refuse_repeated(text, where, "windows", [window.name for window in windows])
     try:
@@ -75,7 +79,9 @@ def parse_plan(text: str, where: str) -> FeaturePlan:
     except DefinitionError as error:
         word = re.match(r"unknown (\w+) '([^']*)'|(\w+) is ", str(error))
         key = (word[1] or word[3]).replace("measure", "measures") if word else "name"
-        raise DefinitionError(f"{where}, line {_line(text, (key.replace('measuress', 'measures'),))}: {error}") from error
+        raise DefinitionError(
+            f"{where}, line {_line(text, (key.replace('measuress', 'measures'),))}: {error}"
+        ) from error
 
 
 def _group(group: _Group, document: _Document) -> AtcGroup:

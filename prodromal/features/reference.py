@@ -5,14 +5,17 @@ A feature is a pure function of one person, that person's dispensings and an ind
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import fsum, nan
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from prodromal.features.plan import Feature, FeaturePlan
-from prodromal.windows import Window
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from prodromal.features.plan import Feature, FeaturePlan
+    from prodromal.windows import Window
 
 __all__ = ["Dispensing", "Person", "compute_feature", "compute_row"]
 
@@ -127,8 +130,6 @@ def compute_feature(
     return WINDOW[feature.measure](inside)
 
 
-def compute_row(
-    plan: FeaturePlan, person: Person, dispensings: Sequence[Dispensing], index_date: date
-) -> list[float]:
+def compute_row(plan: FeaturePlan, person: Person, dispensings: Sequence[Dispensing], index_date: date) -> list[float]:
     """All features of a plan for one person and index date, in the plan's order."""
     return [compute_feature(feature, person, dispensings, index_date, plan) for feature in plan.features]

@@ -166,7 +166,7 @@ def _has_notes_of_its_own(frame: pd.DataFrame) -> bool:
 
 
 def _is_numeric(column: pd.Series) -> bool:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype  # noqa: PLC0415
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     return bool(is_numeric_dtype(column)) and not bool(is_bool_dtype(column))
 

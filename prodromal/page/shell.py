@@ -81,7 +81,7 @@ class Page:
         OutputError
             If the file cannot be written.
         """
-        from prodromal.files import write_text  # noqa: PLC0415
+        from prodromal.files import write_text
 
         write_text(path, self.render())
 
@@ -92,7 +92,7 @@ def _resource(name: str) -> str:
 
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
+    from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_resource("page.html.j2"))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prodromal.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 __all__ = ["ROW_GROUP_ROWS", "open_parquet", "read_table", "write_table"]
 
@@ -39,7 +42,9 @@ def open_parquet(path: Path, *, dictionaries: Sequence[str] = ()) -> pq.ParquetF
         If it is missing or no Parquet file.
     """
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=list(dictionaries), memory_map=False)
+        return pq.ParquetFile(
+            path, page_checksum_verification=True, read_dictionary=list(dictionaries), memory_map=False
+        )
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} is missing or no readable Parquet file") from error
 

@@ -88,7 +88,9 @@ class Persons:
         places = np.minimum(np.searchsorted(self.ids, wanted), len(self) - 1)
         return np.where(self.ids[places] == wanted, places, -1).astype(np.int64)
 
-    def first_days(self, ids: pa.ChunkedArray, dates: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    def first_days(
+        self, ids: pa.ChunkedArray, dates: pa.ChunkedArray
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """Rows that occur in `ids`, ascending, each with its earliest date in days."""
         rows = self.rows(ids.to_numpy())
         days = to_days(dates, NEVER)
@@ -110,4 +112,4 @@ class Persons:
 def _month_day(dates: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
     months = dates.astype("datetime64[M]")
     day = (dates - months.astype("datetime64[D]")).astype(np.int64)
-    return (months.astype(np.int64) % 12) * 32 + day
+    return np.asarray((months.astype(np.int64) % 12) * 32 + day)

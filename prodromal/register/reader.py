@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,8 @@ from prodromal.register.persons import Persons
 from prodromal.register.writer import FORMAT, MANIFEST
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
 __all__ = ["Part", "Register"]
@@ -131,7 +132,8 @@ class Register:
 
     def frame(self, name: str) -> pd.DataFrame:
         """Read a table as a pandas frame."""
-        return self.table(name).to_pandas(date_as_object=False)
+        frame: pd.DataFrame = self.table(name).to_pandas(date_as_object=False)
+        return frame
 
     def diagnoses(self, outcome: str) -> tuple[Any, Any]:
         """First diagnosis of each person who has the outcome.
@@ -161,7 +163,8 @@ class Register:
         columns = ["dispensed_on", "atc", "ddd", "days_supply", "quantity"]
         table = part.read(["person_id", *columns])
         mine = pc.equal(table.column("person_id"), pa.scalar(_plain(self.persons.ids[person_row])))
-        return table.filter(mine).select(columns).to_pandas(date_as_object=False)
+        frame: pd.DataFrame = table.filter(mine).select(columns).to_pandas(date_as_object=False)
+        return frame
 
     def verify(self) -> None:
         """Check the size and SHA-256 of every file against the manifest.

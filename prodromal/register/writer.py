@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +13,10 @@ from prodromal import __version__
 from prodromal.files import sha256, write_text
 from prodromal.register.parquet import write_table
 from prodromal.tables import Account, Kind, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
 __all__ = ["FORMAT", "MANIFEST", "RegisterWriter"]
 

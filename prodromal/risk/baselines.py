@@ -62,7 +62,10 @@ def out_of_fold_baselines(
     del threads
     flags, windows = ever_use(X, plan), ridge_design(X, plan)
     results: dict[str, _Floats | str] = {}
-    for name, design, penalties in (("ever use, logistic", flags, (0.0,)), ("all windows, ridge logistic", windows, _PENALTIES)):
+    for name, design, penalties in (
+        ("ever use, logistic", flags, (0.0,)),
+        ("all windows, ridge logistic", windows, _PENALTIES),
+    ):
         try:
             results[name] = _best(design, sets, fold_of_set, penalties)
         except NotEstimable as reason:
@@ -70,7 +73,9 @@ def out_of_fold_baselines(
     return results
 
 
-def _best(design: _Floats, sets: MatchedSets, fold_of_set: npt.NDArray[np.int64], penalties: tuple[float, ...]) -> _Floats:
+def _best(
+    design: _Floats, sets: MatchedSets, fold_of_set: npt.NDArray[np.int64], penalties: tuple[float, ...]
+) -> _Floats:
     if not design.shape[1]:
         raise NotEstimable("the plan has no such feature, or none varies")
     scores = [_out_of_fold(design, sets, fold_of_set, ridge) for ridge in penalties]

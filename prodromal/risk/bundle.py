@@ -113,7 +113,9 @@ def _verified(folder: Path) -> dict[str, bytes]:
         raise BundleError(f"{path} is not the manifest of a bundle of version {_FORMAT['version']}")
     present = {item.name for item in folder.iterdir()} - {_MANIFEST, "MODEL_CARD.md"}
     if present != set(_FILES):
-        raise BundleError(f"{folder} has {len(present - set(_FILES))} extra and {len(set(_FILES) - present)} missing files")
+        raise BundleError(
+            f"{folder} has {len(present - set(_FILES))} extra and {len(set(_FILES) - present)} missing files"
+        )
     contents = {}
     for name in _FILES:
         file = folder / name

@@ -18,7 +18,7 @@ __all__ = ["Fit", "fit_conditional"]
 _Floats = npt.NDArray[np.float64]
 _STEPS = 60
 _TOLERANCE = 1e-10
-_LARGEST_COEFFICIENT = 30.0
+_LARGEST_ERROR = 30.0
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,13 @@ def fit_conditional(X: _Floats, sets: MatchedSets, *, ridge: float = 0.0) -> Fit
         while (proposed := _penalised(X, sets, b + scale * step, ridge)) < value - 1e-12 * abs(value) and scale > 1e-6:
             scale /= 2
         b, value, gain = b + scale * step, proposed, float(gradient @ step)
-        if np.abs(b).max(initial=0.0) > _LARGEST_COEFFICIENT:
-            raise NotEstimable("a feature separates cases from controls: its coefficient has no finite maximum")
         if abs(gain) < _TOLERANCE:
             break
     _, information = _derivatives(X, sets, b, ridge)
     errors = np.sqrt(np.diag(np.linalg.inv(information)))
+    # At a maximum that lies at infinity the likelihood is flat: the error, in units of the feature's spread, explodes.
+    if (errors * X.std(axis=0) > _LARGEST_ERROR).any():
+        raise NotEstimable("a feature separates cases from controls: its coefficient has no finite maximum")
     return Fit(b, errors, sets.log_likelihood(X @ b))
 
 

@@ -12,7 +12,7 @@ from prodromal.risk.population import AGES
 __all__ = ["Normaliser", "estimate_normaliser"]
 
 _BANDWIDTH_YEARS = 4.0
-_PRIOR_CONTROLS = 200.0
+_PRIOR_CONTROLS = 30.0
 _Floats = npt.NDArray[np.float64]
 
 
@@ -58,16 +58,17 @@ def estimate_normaliser(
 
     Notes
     -----
-    A Gaussian kernel over age (standard deviation 4 years) smooths the mean of ``exp(raw)`` within each sex, shrunk to
-    the overall mean as if 200 people of each age had it.
+    A Gaussian kernel over age (standard deviation 4 years) smooths the mean of ``exp(raw)`` of both sexes, shrunk to
+    the overall mean as if 30 people of each age had it; then that of each sex, shrunk to that of both in the same way.
     """
     ratio, age = np.exp(np.asarray(raw, dtype=np.float64)), np.asarray(age_years, dtype=np.float64)
     row, people = np.asarray(sex), np.asarray(weight, dtype=np.float64)
     people = people / people.mean()
-    overall = float(np.average(ratio, weights=people))
-    table = np.empty((2, AGES))
-    for s in (0, 1):
-        of_sex = row == s
-        kernel = np.exp(-0.5 * ((np.arange(AGES)[:, None] - age[of_sex]) / _BANDWIDTH_YEARS) ** 2) * people[of_sex]
-        table[s] = (kernel @ ratio[of_sex] + _PRIOR_CONTROLS * overall) / (kernel.sum(axis=1) + _PRIOR_CONTROLS)
-    return Normaliser(np.log(table))
+    kernel = np.exp(-0.5 * ((np.arange(AGES)[:, None] - age) / _BANDWIDTH_YEARS) ** 2) * people
+    both = _shrunken_mean(kernel, ratio, np.full(AGES, np.average(ratio, weights=people)))
+    of_sex = [_shrunken_mean(kernel[:, row == s], ratio[row == s], both) for s in (0, 1)]
+    return Normaliser(np.log(of_sex))
+
+
+def _shrunken_mean(kernel: _Floats, ratio: _Floats, towards: _Floats) -> _Floats:
+    return np.asarray((kernel @ ratio + _PRIOR_CONTROLS * towards) / (kernel.sum(axis=1) + _PRIOR_CONTROLS))

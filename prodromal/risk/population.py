@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from importlib.resources import files
 from io import StringIO
@@ -45,13 +46,17 @@ class Population:
     def __post_init__(self) -> None:
         for title, rates in (("incidence", self.incidence), ("mortality", self.mortality)):
             if rates.shape != (2, AGES) or not np.isfinite(rates).all() or (rates < 0).any():
-                raise DefinitionError(f"{title} of {self.name}: rates must be finite, 0 or more, for ages 0-119 and both sexes")
+                raise DefinitionError(
+                    f"{title} of {self.name}: rates must be finite, 0 or more, for ages 0-119 and both sexes"
+                )
 
     @classmethod
     def sweden_like(cls, *, incidence_scale: float = 1.0) -> Population:
         """The shipped tables; origin and status of each figure in ``data_tables/SOURCES.md``."""
         folder = files("prodromal.data_tables")
-        texts = [folder.joinpath(f"{name}_sweden_like.csv").read_text("utf-8") for name in ("als_incidence", "mortality")]
+        texts = [
+            folder.joinpath(f"{name}_sweden_like.csv").read_text("utf-8") for name in ("als_incidence", "mortality")
+        ]
         incidence, mortality = (_rates(StringIO(text), "shipped table") for text in texts)
         return cls("Sweden-like", incidence * incidence_scale, mortality)
 
@@ -143,7 +148,7 @@ def _pieces(lag_days: int, horizon_days: int) -> list[tuple[int, float, bool]]:
     """Pieces of time between whole years, lag and horizon: year, length in years, whether it counts."""
     lag, horizon = lag_days / _DAYS_PER_YEAR, horizon_days / _DAYS_PER_YEAR
     ends = sorted({0.0, lag, horizon, *(float(year) for year in range(1, int(np.ceil(horizon))))})
-    return [(int(low), high - low, low >= lag) for low, high in zip(ends, ends[1:], strict=False)]
+    return [(int(low), high - low, low >= lag) for low, high in itertools.pairwise(ends)]
 
 
 def _rates(source: Path | StringIO, where: str) -> _Floats:
@@ -167,5 +172,7 @@ def _rates(source: Path | StringIO, where: str) -> _Floats:
             raise DefinitionError(f"{where}: age bands of {sex} overlap at {int(low)} years")
         band[:] = rate / 1e5
     if gaps := int(np.isnan(rates).sum()):
-        raise DefinitionError(f"{where}: {gaps} of {rates.size} single years of age and sex have no rate; cover ages 0 to 119")
+        raise DefinitionError(
+            f"{where}: {gaps} of {rates.size} single years of age and sex have no rate; cover ages 0 to 119"
+        )
     return rates

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,8 @@ from prodromal.files import atomic_file
 from prodromal.register.persons import UNKNOWN_DAY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from prodromal.register import Register

@@ -56,7 +56,10 @@ class SearchSpace:
 
     def draw(self, seed: int) -> list[Settings]:
         """The combinations to try, in a seeded order."""
-        every = [Settings(d, c, features_per_tree=f) for d, c, f in product(self.max_depth, self.min_cases_per_leaf, self.features_per_tree)]
+        every = [
+            Settings(d, c, features_per_tree=f)
+            for d, c, f in product(self.max_depth, self.min_cases_per_leaf, self.features_per_tree)
+        ]
         order = np.random.default_rng(seed).permutation(len(every))
         return [every[i] for i in order[: self.trials]]
 
@@ -68,7 +71,7 @@ class _Material:
     X: npt.NDArray[np.float32]
     sets: MatchedSets
     fold: npt.NDArray[np.int64]
-    controls: npt.NDArray[np.bool_]
+    controls: npt.NDArray[Any]
     age: npt.NDArray[np.int64]
     sex: npt.NDArray[np.int64]
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -151,7 +154,7 @@ def train(
             "rounds": best.rounds,
             "slope": slope,
             "slope_se": slope_error,
-            "age_range": [int(material.age.min()), int(material.age.max())],
+            "age_range": [int(np.min(material.age)), int(np.max(material.age))],
             "out_of_fold": _compare(material, best, matrix, threads),
         },
     )
@@ -178,7 +181,7 @@ def _prepare(matrix: FeatureMatrix, cohort: Cohort, folds: int, seed: int) -> _M
         X,
         sets,
         _folds(ordered["family"].to_numpy(), sets, folds, seed),
-        ~sets.is_case,
+        np.asarray(~sets.is_case),
         ordered["age_years"].to_numpy(dtype=np.int64),
         (ordered["sex"] == "F").to_numpy(dtype=np.int64),
     )
@@ -186,7 +189,9 @@ def _prepare(matrix: FeatureMatrix, cohort: Cohort, folds: int, seed: int) -> _M
 
 def _varies(X: npt.NDArray[np.float32], sets: MatchedSets) -> bool:
     filled = np.nan_to_num(X, nan=-1.0)
-    return bool((np.maximum.reduceat(filled, sets.start, axis=0) != np.minimum.reduceat(filled, sets.start, axis=0)).any())
+    return bool(
+        (np.maximum.reduceat(filled, sets.start, axis=0) != np.minimum.reduceat(filled, sets.start, axis=0)).any()
+    )
 
 
 def _folds(family: npt.NDArray[Any], sets: MatchedSets, folds: int, seed: int) -> npt.NDArray[np.int64]:
@@ -232,10 +237,12 @@ def _search(
         tried.append(result)
         if progress:
             progress(number, len(trials))
-    best = max(tried, key=lambda result: result.log_likelihood)
+    best: OutOfFold = max(tried, key=lambda result: result.log_likelihood)
     if best.rounds == 0:
         # Nothing beats equal scores: one tree, whose slope will be about 0.
-        best = out_of_fold(material.X, material.sets, material.fold, best.settings, max_rounds=1, seed=seed, device=device)
+        best = out_of_fold(
+            material.X, material.sets, material.fold, best.settings, max_rounds=1, seed=seed, device=device
+        )
         best = OutOfFold(best.settings, 1, best.log_likelihood, best.score)
     return best
 
@@ -258,7 +265,9 @@ def _compare(material: _Material, best: OutOfFold, matrix: FeatureMatrix, thread
         {
             "model": name,
             "c_within_sets": None if isinstance(score, str) else material.sets.concordance(score),
-            "log_likelihood_per_set": None if isinstance(score, str) else material.sets.log_likelihood(score) / len(material.sets),
+            "log_likelihood_per_set": None
+            if isinstance(score, str)
+            else material.sets.log_likelihood(score) / len(material.sets),
             "note": score if isinstance(score, str) else "",
         }
         for name, score in scores.items()

@@ -25,7 +25,8 @@ __all__ = [
 ]
 
 SCENARIOS = ("published", "null", "strong", "drift", "under-65")
-PSYCHIATRIC = ("anxiolytics", "hypnotics", "antidepressants")
+PsychiatricClass = Literal["anxiolytics", "hypnotics", "antidepressants"]
+PSYCHIATRIC: tuple[PsychiatricClass, ...] = ("anxiolytics", "hypnotics", "antidepressants")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -109,6 +110,12 @@ class Family(_Section):
     carrier_hazard_ratio: Annotated[float, Field(ge=1, le=1000)] = 100.0
     married_share: Share = 0.8
 
+    @model_validator(mode="after")
+    def _some_sibship(self) -> Self:
+        if sum(self.sibship_shares) <= 0:
+            raise ValueError("sibship_shares must not all be zero")
+        return self
+
 
 class Prodrome(_Section):
     """The law of the prodrome's length, a mixture on a grid of years before the diagnosis.
@@ -155,8 +162,8 @@ class DiseaseCourse(_Section):
 
     delay_median_days: Positive = 365.0
     delay_sigma: NotNegative = 0.75
-    survival_median_days: Positive = 720.0
-    survival_shape: Annotated[float, Field(ge=0.5, le=5)] = 1.6
+    survival_median_days: Positive = 750.0
+    survival_shape: Annotated[float, Field(ge=0.5, le=5)] = 1.9
     age_hazard_ratio: Positive = 1.2
     slope_hazard_exponent: Annotated[float, Field(ge=0, le=3)] = 0.5
     ventilation_share: Share = 0.025
@@ -211,7 +218,7 @@ class SimulationConfig(_Section):
     family: Family = Family()
     prodrome: Prodrome = Prodrome()
     course: DiseaseCourse = DiseaseCourse()
-    psychiatric: dict[Literal["anxiolytics", "hypnotics", "antidepressants"], PsychiatricUse]
+    psychiatric: dict[PsychiatricClass, PsychiatricUse]
     context: dict[str, ClassUse]
 
     @model_validator(mode="after")

@@ -14,10 +14,19 @@ from prodromal.simulate.randomness import exponential, gamma, normal, uniform
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["CourseLaw", "FirstEvent", "append_riluzole", "append_visits", "draw_onset", "first_event", "recurrent"]
+__all__ = [
+    "FAR",
+    "CourseLaw",
+    "FirstEvent",
+    "append_riluzole",
+    "append_visits",
+    "draw_onset",
+    "first_event",
+    "recurrent",
+]
 
 _MONTH = 30.4375
-_FAR = 1 << 40
+FAR = 1 << 40
 
 
 class CourseLaw(NamedTuple):
@@ -78,7 +87,7 @@ def first_event(
     days = 1 + int(law.survival_median_days * math.expm1(hazard * 1.0) ** (1.0 / law.survival_shape))
     event = diagnosis + min(days, 40_000)
     if uniform(state) >= law.ventilation_share:
-        return FirstEvent(event, _FAR, slope)
+        return FirstEvent(event, FAR, slope)
     return FirstEvent(event + 1 + int(law.ventilated_days * exponential(state)), event, slope)
 
 
@@ -108,7 +117,9 @@ def append_riluzole(
     product = law.riluzole_product + 1
     while day < bounds[1]:
         if day >= bounds[0]:
-            keys[n] = (np.int64(math.floor(day)) << PRODUCT_BITS) | product
+            if n == len(keys):
+                raise ValueError("one person has more dispensings than the kernel can hold; lower the rates")
+            keys[n] = (math.floor(day) << PRODUCT_BITS) | product
             n += 1
         product = law.riluzole_product + 4
         day += 28.0 * (0.9 + 0.25 * uniform(state))
@@ -119,18 +130,15 @@ def append_riluzole(
 def append_visits(
     state: npt.NDArray[np.uint64],
     law: CourseLaw,
-    diagnosis: int,
-    onset: int,
+    dates: tuple[int, int, int],
     slope: float,
-    end: int,
     days: npt.NDArray[np.int64],
     scores: npt.NDArray[np.int8],
-    n: int,
 ) -> int:
-    """Append visits from the diagnosis on: a straight line with noise, from 48 points at onset, slower at first."""
-    level = 48.0 - 0.8 * slope * (diagnosis - onset) / _MONTH
-    level = max(level, 12.0)
-    day = float(diagnosis)
+    """Fill visits until the last day, from a diagnosis with an onset: a straight line with noise from 48 points."""
+    diagnosis, onset, end = dates
+    level = max(48.0 - 0.8 * slope * (diagnosis - onset) / _MONTH, 12.0)
+    day, n = float(diagnosis), 0
     while day < end and n < len(days):
         score = level - slope * (day - diagnosis) / _MONTH + 1.5 * normal(state)
         days[n] = int(day)

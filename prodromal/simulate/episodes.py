@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -48,7 +49,8 @@ def _pick(state: npt.NDArray[np.uint64], law: UseLaw, c: int) -> int:
     index = law.first_substance[c]
     while law.substance_share[index] < draw:
         index += 1
-    return law.substance[index]
+    substance: int = law.substance[index]
+    return substance
 
 
 @njit(cache=True, nogil=True)
@@ -76,7 +78,7 @@ def append_episode(
         if day >= bounds[0]:
             if n == len(keys):
                 raise ValueError("one person has more dispensings than the kernel can hold; lower the rates")
-            keys[n] = (np.int64(np.floor(day)) << PRODUCT_BITS) | product
+            keys[n] = (math.floor(day) << PRODUCT_BITS) | product
             n += 1
         day += law.days_supply[product] * (_EARLIEST_REFILL + _REFILL_SPREAD * uniform(state))
         if product % 6 < 3:
@@ -87,9 +89,10 @@ def append_episode(
 @njit(cache=True, nogil=True)
 def _cumulative(law: UseLaw, row: tuple[int, int, int], day: float) -> float:
     year = law.year_of_day[int(day - law.year_start[0])]
-    return law.cumulative[row[0], row[1], row[2], year] + law.rate[row[0], row[1], row[2], year] * (
-        day - law.year_start[year]
-    )
+    rate: float = law.rate[row[0], row[1], row[2], year]
+    until_january: float = law.cumulative[row[0], row[1], row[2], year]
+    since_january: float = day - law.year_start[year]
+    return until_january + rate * since_january
 
 
 @njit(cache=True, nogil=True)
@@ -129,13 +132,13 @@ def append_initiations(
         if stop >= bounds[0]:
             if m == len(starts):
                 raise ValueError("one person has more initiations than the kernel can hold; lower the rates")
-            starts[m] = (np.int64(np.floor(start)) << PRODUCT_BITS) | row[0]
+            starts[m] = (math.floor(start) << PRODUCT_BITS) | row[0]
             m += 1
 
 
 @njit(cache=True, nogil=True)
 def years_reached(law: UseLaw, c: int, draws: int) -> npt.NDArray[np.float64]:
-    """Return the share of episodes with a dispensing in calendar year 0, 1, 2, ... after the year in which they begin."""
+    """Return the share of episodes with a dispensing 0, 1, 2, ... calendar years after that of their start."""
     keys = np.empty(4096, dtype=np.int64)
     state = np.zeros(1, dtype=np.uint64)
     reached = np.zeros(LONGEST_EPISODE_YEARS + 2)

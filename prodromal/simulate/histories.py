@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
-from prodromal.simulate.course import CourseLaw, append_riluzole, append_visits, draw_onset, first_event, recurrent
+from prodromal.simulate.course import FAR as _FAR
+from prodromal.simulate.course import (
+    CourseLaw,
+    FirstEvent,
+    append_riluzole,
+    append_visits,
+    draw_onset,
+    first_event,
+    recurrent,
+)
 from prodromal.simulate.episodes import LONGEST_EPISODE_DAYS, PRODUCT_BITS, UseLaw, append_initiations
 from prodromal.simulate.randomness import restart
 
@@ -20,6 +29,7 @@ _MOST_ROWS = 1 << 16
 _MOST_STARTS = 1 << 12
 _MOST_VISITS = 1 << 10
 _USE, _COURSE = 1, 2
+_N_PSYCHIATRIC = 3
 
 
 class EffectLaw(NamedTuple):
@@ -65,12 +75,14 @@ class Histories(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _room(values: npt.NDArray[np.int64], used: int, more: int) -> npt.NDArray[np.int64]:
-    if used + more <= len(values):
-        return values
-    wider = np.empty(2 * (used + more), dtype=values.dtype)
-    wider[:used] = values[:used]
-    return wider
+def _extended(values: npt.NDArray[Any], used: int, more: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the array with more values after the used ones, moved to a wider one where it is full."""
+    if used + len(more) > len(values):
+        wider = np.empty(2 * (used + len(more)), dtype=values.dtype)
+        wider[:used] = values[:used]
+        values = wider
+    values[used : used + len(more)] = more
+    return values
 
 
 @njit(cache=True, nogil=True)
@@ -83,84 +95,151 @@ def _kept_before(keys: npt.NDArray[np.int64], n: int, end: int) -> int:
     return kept
 
 
+class _Scratch(NamedTuple):
+    """Room for one person; ``unused`` takes the initiations of context classes, which nobody asks for."""
+
+    keys: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    unused: npt.NDArray[np.int64]
+    visit_days: npt.NDArray[np.int64]
+    visit_scores: npt.NDArray[np.int8]
+    used: npt.NDArray[np.int8]
+    state: npt.NDArray[np.uint64]
+
+
+class _Illness(NamedTuple):
+    """What the disease makes of one person, and how much of the scratch it filled."""
+
+    rows: int
+    starts: int
+    visits: int
+    end: int
+    onset: int
+    event: FirstEvent
+
+
+@njit(cache=True, nogil=True)
+def _live(use: UseLaw, lives: Lives, i: int, scratch: _Scratch) -> tuple[int, int]:
+    """Draw the use that everybody has, ill or not."""
+    sex, born = int(lives.sex[i]), lives.birth_year[i] - use.first_birth_year
+    bounds = (float(lives.entry[i]), float(lives.end[i]))
+    span = (bounds[0] - LONGEST_EPISODE_DAYS, bounds[1])
+    n, m = 0, 0
+    for c in range(len(use.single_share)):
+        row = (c, sex, born)
+        if c < _N_PSYCHIATRIC:
+            n, m = append_initiations(
+                scratch.state, use, row, lives.frailty[i], span, bounds, scratch.keys, n, scratch.starts, m
+            )
+        else:
+            n, _ = append_initiations(
+                scratch.state, use, row, lives.context_frailty[i], span, bounds, scratch.keys, n, scratch.unused, 0
+            )
+    return n, m
+
+
+@njit(cache=True, nogil=True)
+def _append_added(
+    use: UseLaw,
+    lives: Lives,
+    i: int,
+    scratch: _Scratch,
+    added: npt.NDArray[np.float64],
+    span: tuple[float, float],
+    n: int,
+    m: int,
+) -> tuple[int, int]:
+    """Append the initiations that come on top of a person's own rate within a span of days."""
+    sex, born = int(lives.sex[i]), lives.birth_year[i] - use.first_birth_year
+    bounds = (float(lives.entry[i]), float(lives.end[i]))
+    span = (max(span[0], bounds[0] - LONGEST_EPISODE_DAYS), span[1])
+    for c in range(_N_PSYCHIATRIC):
+        factor = lives.frailty[i] * added[c]
+        n, m = append_initiations(
+            scratch.state, use, (c, sex, born), factor, span, bounds, scratch.keys, n, scratch.starts, m
+        )
+    return n, m
+
+
+@njit(cache=True, nogil=True)
+def _fall_ill(
+    seed: int,
+    use: UseLaw,
+    effect: EffectLaw,
+    course: CourseLaw,
+    lives: Lives,
+    i: int,
+    scratch: _Scratch,
+    n: int,
+    m: int,
+) -> _Illness:
+    """Draw prodrome, course and treatment; nothing is kept from after the end."""
+    diagnosis, state = lives.diagnosis[i], scratch.state
+    day = float(diagnosis)
+    if lives.with_effect[i]:
+        n, m = _append_added(use, lives, i, scratch, effect.rho, (day - lives.prodrome[i], day), n, m)
+        n, m = _append_added(use, lives, i, scratch, effect.sigma, (day - 365.0, day), n, m)
+    recurrent(scratch.keys, n, effect.class_of, diagnosis, scratch.used)
+    restart(state, seed, lives.person_id[i], _COURSE)
+    event = first_event(state, course, diagnosis, (diagnosis - lives.birth[i]) / 365.25, scratch.used)
+    onset = draw_onset(state, course, diagnosis, event.slope)
+    end = min(lives.end[i], event.death + 1)
+    n, m = _append_added(use, lives, i, scratch, effect.after, (day, float(end)), n, m)
+    n = append_riluzole(state, course, diagnosis, (lives.entry[i], end), scratch.keys, n)
+    n, m = _kept_before(scratch.keys, n, end), _kept_before(scratch.starts, m, end)
+    last = min(end, event.ventilation)
+    dates = (diagnosis, onset, last)
+    visits = append_visits(state, course, dates, event.slope, scratch.visit_days, scratch.visit_scores)
+    return _Illness(n, m, visits, end, onset, event)
+
+
 @njit(cache=True, nogil=True)
 def draw_histories(seed: int, use: UseLaw, effect: EffectLaw, course: CourseLaw, lives: Lives) -> Histories:
     """Draw everything that happens to each person, from the person's own streams."""
-    n_persons = len(lives.person_id)
-    keys, starts = np.empty(n_persons * 64 + 64, dtype=np.int64), np.empty(n_persons * 2 + 64, dtype=np.int64)
+    size = len(lives.person_id)
+    keys, starts = np.empty(size * 64 + 64, dtype=np.int64), np.empty(size * 2 + 64, dtype=np.int64)
     visit_days, visit_scores = np.empty(64, dtype=np.int64), np.empty(64, dtype=np.int8)
-    rows, start_rows = np.zeros(n_persons, dtype=np.int64), np.zeros(n_persons, dtype=np.int64)
-    visit_rows, end = np.zeros(n_persons, dtype=np.int64), lives.end.copy()
-    death, ventilation = np.full(n_persons, 1 << 40), np.full(n_persons, 1 << 40)
-    onset, slope = np.full(n_persons, 1 << 40), np.full(n_persons, np.nan)
-    own, own_starts = np.empty(_MOST_ROWS, dtype=np.int64), np.empty(_MOST_STARTS, dtype=np.int64)
-    own_days, own_scores = np.empty(_MOST_VISITS, dtype=np.int64), np.empty(_MOST_VISITS, dtype=np.int8)
-    unused = np.empty(_MOST_STARTS, dtype=np.int64)
-    used, state = np.zeros(3, dtype=np.int8), np.zeros(1, dtype=np.uint64)
-    n_keys, n_starts, n_visits = 0, 0, 0
-    for i in range(n_persons):
-        restart(state, seed, lives.person_id[i], _USE)
-        u, sex, born = lives.frailty[i], int(lives.sex[i]), lives.birth_year[i] - use.first_birth_year
-        bounds = (float(lives.entry[i]), float(lives.end[i]))
-        first = bounds[0] - LONGEST_EPISODE_DAYS
-        n, m = 0, 0
-        for c in range(len(use.single_share)):
-            factor = u if c < 3 else lives.context_frailty[i]
-            row, span = (c, sex, born), (first, bounds[1])
-            if c < 3:
-                n, m = append_initiations(state, use, row, factor, span, bounds, own, n, own_starts, m)
-            else:
-                n, _ = append_initiations(state, use, row, factor, span, bounds, own, n, unused, 0)
-        diagnosis = lives.diagnosis[i]
-        if diagnosis < lives.end[i]:
-            day = float(diagnosis)
-            if lives.with_effect[i]:
-                for c in range(3):
-                    row = (c, sex, born)
-                    span = (max(day - lives.prodrome[i], first), day)
-                    n, m = append_initiations(state, use, row, u * effect.rho[c], span, bounds, own, n, own_starts, m)
-                    span = (max(day - 365.0, first), day)
-                    n, m = append_initiations(state, use, row, u * effect.sigma[c], span, bounds, own, n, own_starts, m)
-            recurrent(own, n, effect.class_of, diagnosis, used)
-            restart(state, seed, lives.person_id[i], _COURSE)
-            event = first_event(state, course, diagnosis, (diagnosis - lives.birth[i]) / 365.25, used)
-            death[i], ventilation[i], slope[i] = event.death, event.ventilation, event.slope
-            onset[i] = draw_onset(state, course, diagnosis, event.slope)
-            end[i] = min(lives.end[i], event.death + 1)
-            for c in range(3):
-                span = (day, float(end[i]))
-                n, m = append_initiations(
-                    state, use, (c, sex, born), u * effect.after[c], span, bounds, own, n, own_starts, m
-                )
-            n = append_riluzole(state, course, diagnosis, (lives.entry[i], end[i]), own, n)
-            n = _kept_before(own, n, end[i])
-            m = _kept_before(own_starts, m, end[i])
-            last = min(end[i], ventilation[i])
-            visits = append_visits(state, course, diagnosis, onset[i], slope[i], last, own_days, own_scores, 0)
-            visit_days, visit_scores = _room(visit_days, n_visits, visits), _room(visit_scores, n_visits, visits)
-            visit_days[n_visits : n_visits + visits] = own_days[:visits]
-            visit_scores[n_visits : n_visits + visits] = own_scores[:visits]
-            visit_rows[i] = visits
-            n_visits += visits
-        keys, starts = _room(keys, n_keys, n), _room(starts, n_starts, m)
-        own[:n].sort()
-        own_starts[:m].sort()
-        keys[n_keys : n_keys + n] = own[:n]
-        starts[n_starts : n_starts + m] = own_starts[:m]
-        rows[i], start_rows[i] = n, m
-        n_keys, n_starts = n_keys + n, n_starts + m
+    counts, used = np.zeros((3, size), dtype=np.int64), np.zeros(3, dtype=np.int64)
+    end, far = lives.end.copy(), np.full((3, size), _FAR)
+    slope = np.full(size, np.nan)
+    scratch = _Scratch(
+        np.empty(_MOST_ROWS, dtype=np.int64),
+        np.empty(_MOST_STARTS, dtype=np.int64),
+        np.empty(_MOST_STARTS, dtype=np.int64),
+        np.empty(_MOST_VISITS, dtype=np.int64),
+        np.empty(_MOST_VISITS, dtype=np.int8),
+        np.zeros(_N_PSYCHIATRIC, dtype=np.int8),
+        np.zeros(1, dtype=np.uint64),
+    )
+    for i in range(size):
+        restart(scratch.state, seed, lives.person_id[i], _USE)
+        n, m = _live(use, lives, i, scratch)
+        visits = 0
+        if lives.diagnosis[i] < lives.end[i]:
+            ill = _fall_ill(seed, use, effect, course, lives, i, scratch, n, m)
+            n, m, visits, end[i] = ill.rows, ill.starts, ill.visits, ill.end
+            far[0, i], far[1, i], far[2, i] = ill.event.death, ill.event.ventilation, ill.onset
+            slope[i] = ill.event.slope
+        scratch.keys[:n].sort()
+        scratch.starts[:m].sort()
+        keys = _extended(keys, used[0], scratch.keys[:n])
+        starts = _extended(starts, used[1], scratch.starts[:m])
+        visit_days = _extended(visit_days, used[2], scratch.visit_days[:visits])
+        visit_scores = _extended(visit_scores, used[2], scratch.visit_scores[:visits])
+        counts[0, i], counts[1, i], counts[2, i] = n, m, visits
+        used += counts[:, i]
     return Histories(
-        keys[:n_keys],
-        rows,
-        starts[:n_starts],
-        start_rows,
-        visit_days[:n_visits],
-        visit_scores[:n_visits],
-        visit_rows,
+        keys[: used[0]],
+        counts[0],
+        starts[: used[1]],
+        counts[1],
+        visit_days[: used[2]],
+        visit_scores[: used[2]],
+        counts[2],
         end,
-        death,
-        ventilation,
-        onset,
+        far[0],
+        far[1],
+        far[2],
         slope,
     )
 

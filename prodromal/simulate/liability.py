@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaincinv, gammaln
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,11 +22,12 @@ class Liability:
 
     Notes
     -----
-    A person's hazard is ``w b(t)`` with ``w = v u**gamma / E[v u**gamma]``, where ``u`` is the frailty and ``v`` the carriers' factor.
-    People are undiagnosed when they enter. With ``B`` the integral of ``b`` since entry, the share still undiagnosed is
-    ``E[exp(-w B)]``; setting this to ``exp(-H)``, ``H`` the integral of the table's hazard, determines ``H`` as a function of ``B``
-    alone. So ``B = E / w`` with ``E`` standard exponential gives ``H``, and the inverse of the table the age.
-    Where effects end at an age, people's ``w`` loses its ``u**gamma`` there, and the function is started afresh.
+    A person's hazard is ``w b(t)`` with ``w = v u**gamma / E[v u**gamma]``, where ``u`` is the frailty and ``v`` the
+    carriers' factor. People are undiagnosed when they enter. With ``B`` the integral of ``b`` since entry, the share
+    still undiagnosed is ``E[exp(-w B)]``; setting this to ``exp(-H)``, ``H`` the integral of the table's hazard,
+    determines ``H`` as a function of ``B`` alone. So ``B = E / w`` with ``E`` standard exponential gives ``H``, and
+    the inverse of the table the age. Where effects end at an age, people's ``w`` loses its ``u**gamma`` there, and
+    the function is started afresh.
     """
 
     def __init__(self, law: Law) -> None:
@@ -92,9 +93,7 @@ class _Depletion:
 def _law_of_w(
     k: float, g: float, carriers: float, ratio: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    from scipy.stats import gamma  # noqa: PLC0415 - slow to import
-
-    u = gamma.ppf((np.arange(_QUANTILES) + 0.5) / _QUANTILES, k) / k
+    u: npt.NDArray[np.float64] = np.asarray(gammaincinv(k, (np.arange(_QUANTILES) + 0.5) / _QUANTILES)) / k
     tilted = np.maximum(u, 1e-12) ** g
     w = np.concatenate([tilted, ratio * tilted])
     share = np.repeat([1.0 - carriers, carriers], _QUANTILES) / _QUANTILES

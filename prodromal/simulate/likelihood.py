@@ -1,4 +1,4 @@
-"""The likelihood ratio of one history: closed form in the frailty, a sum over prodrome lengths and days of diagnosis."""
+"""The likelihood ratio of a history: closed form in the frailty, a sum over prodrome lengths and days of diagnosis."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ class Starts(NamedTuple):
 def _lasting(law: UseLaw, c: int, days: float) -> float:
     """Integral from 0 to ``days`` of the probability that an episode lasts longer than x."""
     x = min(max(days, 0.0), LONGEST_EPISODE_DAYS)
-    long, short = law.long_days[c], law.short_days[c]
-    mean = law.long_share[c] * long * -math.expm1(-x / long) + (1.0 - law.long_share[c]) * short * -math.expm1(
-        -x / short
-    )
-    return (1.0 - law.single_share[c]) * mean
+    long = law.long_days[c] * -math.expm1(-x / law.long_days[c])
+    short = law.short_days[c] * -math.expm1(-x / law.short_days[c])
+    mean: float = (1.0 - law.single_share[c]) * (law.long_share[c] * long + (1.0 - law.long_share[c]) * short)
+    return mean
 
 
 @njit(cache=True, nogil=True)
 def _year(law: UseLaw, day: float) -> int:
-    return law.year_of_day[int(day - law.year_start[0])]
+    year: int = law.year_of_day[int(day - law.year_start[0])]
+    return year
 
 
 @njit(cache=True, nogil=True)
@@ -76,14 +76,15 @@ def _running_within_year(law: UseLaw, row: tuple[int, int, int], observed_from: 
     if until <= start:
         return 0.0
     spell = _lasting(law, row[0], observed_from - start) - _lasting(law, row[0], observed_from - until)
-    return law.rate[row[0], row[1], row[2], year] * spell
+    running: float = law.rate[row[0], row[1], row[2], year] * spell
+    return running
 
 
 @njit(cache=True, nogil=True)
 def tabulate_running(
     law: UseLaw, row: tuple[int, int, int], observed_from: int, table: npt.NDArray[np.float64]
 ) -> None:
-    """Fill the expected initiations that still run at ``observed_from``, of each year up to its own and, last, of them all."""
+    """Fill the expected initiations that still run at ``observed_from``: up to each year, and last those of all."""
     first = _year(law, observed_from - LONGEST_EPISODE_DAYS)
     table[0] = 0.0
     last = _year(law, observed_from)
@@ -105,8 +106,8 @@ def visible_before(
 ) -> None:
     """Fill the expected numbers, at frailty 1, of visible initiations before each of some days.
 
-    Visible are those from ``observed_from`` on, and earlier ones whose episode still runs on that day; ``table`` is that of
-    `tabulate_running`.
+    Visible are those from ``observed_from`` on, and earlier ones whose episode still runs on that day; ``table`` is
+    that of `tabulate_running`.
     """
     rate, cumulative = law.rate[row[0], row[1], row[2]], law.cumulative[row[0], row[1], row[2]]
     year_start, year_of_day = law.year_start, law.year_of_day

@@ -1,4 +1,4 @@
-"""The best score that any model of a person's own psychiatric medication can have: the likelihood ratio of the true law."""
+"""The best score that a model of psychiatric medication can have: the likelihood ratio of the true law."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def oracle(folder: Path, index_dates: pd.DataFrame, *, horizon_days: int, lag_da
     Returns
     -------
     pandas.DataFrame
-        ``person_id``, ``index_date``, ``log_likelihood_ratio`` in the order of the input. NaN where there is no question: the index
-        date is not within observation, or comes after the diagnosis.
+        ``person_id``, ``index_date``, ``log_likelihood_ratio`` in the order of the input. NaN where there is no
+        question: the index date is not within observation, or comes after the diagnosis.
 
     Raises
     ------
@@ -55,23 +55,25 @@ def oracle(folder: Path, index_dates: pd.DataFrame, *, horizon_days: int, lag_da
 
     Notes
     -----
-    A history is the visible initiations before the index date t: those from ``observed_from`` on, and those of episodes begun
-    earlier that still run on that day (their days are known from the truth). Thinned in this way they are a Poisson process with
-    mean ``u A``, ``A = sum_c A_c``, whatever the disease does. With n initiations on days ``s_i``, frailty ``u ~ Gamma(k, k)``, for
-    people diagnosed on day T ``Gamma(k + g, k)``, prodrome length L and ``m_c = 1 + rho_c 1[s >= T - L] + sigma_c 1[s >= T - 365]``,
+    A history is the visible initiations before the index date t: those from ``observed_from`` on, and those of
+    episodes begun earlier that still run on that day (their days are known from the truth). Thinned in this way they
+    are a Poisson process with mean ``u A``, ``A = sum_c A_c``, whatever the disease does. With n initiations on days
+    ``s_i``, frailty ``u ~ Gamma(k, k)``, for people diagnosed on day T ``Gamma(k + g, k)``, prodrome length L and
+    ``m_c = 1 + rho_c 1[s >= T - L] + sigma_c 1[s >= T - 365]``,
 
         LR(T, L) = G(k) G(k+g+n) / (G(k+g) G(k+n)) (k + A)^(k+n) / (k + A')^(k+g+n) prod_i m(s_i)
 
-    where ``A'`` is the integral of the visible rate times m and G the gamma function. The mean over L is the sum over its law; over T
-    it is the midpoint rule, in steps of seven days, with the density of the diagnosis given life and residence until then. Where
-    effects end at an age, diagnoses beyond it have LR = 1. Two things are left out. The first is the depletion of frail people by ALS itself
-    (relative error below the cumulative risk, 0.5 % at most). The second is the family: relatives' histories say something about
-    u, a person's own history is all that is used. Initiations that overlap are told apart here; dispensings show less.
+    where ``A'`` is the integral of the visible rate times m and G the gamma function. The mean over L is the sum over
+    its law; over T it is the midpoint rule, in steps of seven days, with the density of the diagnosis given life and
+    residence until then. Where effects end at an age, diagnoses beyond it have LR = 1. Two things are left out. The
+    first is the depletion of frail people by ALS itself (relative error below the cumulative risk, 0.5 % at most).
+    The second is the family: relatives' histories say something about u, a person's own history is all that is used.
+    Initiations that overlap are told apart here; dispensings show less.
     """
     if not 0 <= lag_days < horizon_days:
         raise DefinitionError("lag_days must not be negative and must be less than horizon_days")
-    from prodromal.simulate.law import resolve  # noqa: PLC0415 - loads numba
-    from prodromal.simulate.likelihood import log_likelihood_ratios  # noqa: PLC0415
+    from prodromal.simulate.law import resolve
+    from prodromal.simulate.likelihood import log_likelihood_ratios
 
     law = resolve(_config_of(folder))
     people, starts = _people(folder), _starts(folder)
@@ -131,7 +133,7 @@ def _people(folder: Path) -> dict[str, npt.NDArray[np.int64]]:
 
 
 def _starts(folder: Path) -> Starts:
-    from prodromal.simulate.likelihood import Starts  # noqa: PLC0415 - loads numba
+    from prodromal.simulate.likelihood import Starts
 
     table = _read(folder, "initiations")
     names = table["class"].to_numpy()
@@ -158,7 +160,7 @@ def _located(
 
 
 def _signal_law(law: Law) -> SignalLaw:
-    from prodromal.simulate.likelihood import SignalLaw  # noqa: PLC0415 - loads numba
+    from prodromal.simulate.likelihood import SignalLaw
 
     frailty, below = law.config.frailty, law.config.prodrome.below_age
     age = np.inf if below is None else float(below)
@@ -170,7 +172,7 @@ def _signal_law(law: Law) -> SignalLaw:
 def _questions(
     law: Law, people: dict[str, npt.NDArray[np.int64]], index: npt.NDArray[np.int64], lag_days: int, horizon_days: int
 ) -> Questions:
-    from prodromal.simulate.likelihood import Questions  # noqa: PLC0415 - loads numba
+    from prodromal.simulate.likelihood import Questions
 
     edges = np.append(np.arange(lag_days + 1, horizon_days + 1, _STEP_DAYS), horizon_days + 1)
     middles = (edges[:-1] + edges[1:]) // 2
@@ -195,7 +197,7 @@ def _density(
     edges: npt.NDArray[np.int64],
     middles: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float64]:
-    """Return the probability of each span of days given a diagnosis within the horizon, alive and resident until then."""
+    """Return the probability of each span of days given a diagnosis within the horizon."""
     age = (index - people["birth_date"])[:, None]
     sex = np.broadcast_to(people["sex"][:, None], (len(index), len(edges))).ravel()
     at_edges = law.incidence.at(sex, ((age + edges) / DAYS_PER_YEAR).ravel()).reshape(len(index), -1)

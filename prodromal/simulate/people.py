@@ -20,11 +20,13 @@ __all__ = ["BLOCK", "NEVER", "People", "Population"]
 BLOCK = 8192
 NEVER = np.int64(2**40)
 _OLDEST_YEARS = 105.0
+# younger cohorts are larger, older ones lived through higher mortality: gives Swedish shares over 65 and over 80
+_COHORT_GROWTH, _PAST_MORTALITY = 0.004, 1.6
 
 
 @dataclass(frozen=True)
 class People:
-    """Life courses of one block, arrays of shape (n_persons,); dates are days since 1970, ``NEVER`` if they do not happen.
+    """Life courses of one block: arrays of shape (n_persons,), dates in days since 1970, ``NEVER`` if they do not come.
 
     ``spouse`` and ``family`` are positions within the block and numbers of sibships; ``end`` is the first day after
     observation as it would be without ALS.
@@ -76,7 +78,7 @@ class Population:
         self._law = law
         self._seed = seed
         self._liability = Liability(law)
-        self._birth_days, self._birth_law = _births(law)
+        self._birth_days, self._birth_law, self._women = _births(law)
 
     @property
     def blocks(self) -> int:
@@ -89,8 +91,8 @@ class Population:
         first = index * BLOCK
         n = min(BLOCK, config.persons - first)
         rng = np.random.Generator(np.random.Philox(key=np.array([self._seed, index], dtype=np.uint64)))
-        sex = (rng.random(n) < 0.5).astype(np.int8)
         birth, family = self._sibships(rng, n)
+        sex = (rng.random(n) < self._women[self._slot(birth)]).astype(np.int8)
         spouse = _couples(rng, sex, birth, family, config.family.married_share)
         frailty = (rng.standard_gamma(config.frailty.shape, n) / config.frailty.shape)[family]
         carrier = (rng.random(n) < config.family.carrier_share)[family]
@@ -146,19 +148,22 @@ class Population:
         return np.floor(np.interp(rng.random(n), self._birth_law, self._birth_days)).astype(np.int64)
 
     def _density(self, birth: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        inside = (birth >= self._birth_days[0]) & (birth < self._birth_days[-1])
+        return np.where(inside, np.diff(self._birth_law)[self._slot(birth)], 0.0)
+
+    def _slot(self, birth: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         slot = np.searchsorted(self._birth_days, birth, side="right") - 1
-        density = np.concatenate([np.diff(self._birth_law), [0.0]])
-        return np.where((slot < 0) | (birth >= self._birth_days[-1]), 0.0, density[np.clip(slot, 0, None)])
+        return np.clip(slot, 0, len(self._women) - 1)
 
 
-def _births(law: Law) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Even births, thinned by death before the register starts: days on a yearly grid and the law's distribution there."""
+def _births(law: Law) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Births by year, thinned by death before the register starts: a grid of days, the law, and the share of women."""
     adult = law.config.minimum_age * DAYS_PER_YEAR
     days = np.arange(law.first_day - _OLDEST_YEARS * DAYS_PER_YEAR, law.last_day - adult, DAYS_PER_YEAR)
     age = np.maximum((law.first_day - days[:-1] - DAYS_PER_YEAR / 2) / DAYS_PER_YEAR, law.config.minimum_age)
-    sexes = np.zeros(len(age), dtype=np.int8)
-    alive = np.exp(-law.mortality.at(sexes, age)) + np.exp(-law.mortality.at(sexes + np.int8(1), age))
-    return days, np.concatenate([[0.0], np.cumsum(alive) / alive.sum()])
+    men, women = (np.exp(-_PAST_MORTALITY * law.mortality.at(np.full(len(age), sex), age)) for sex in (0, 1))
+    alive = (men + women) * np.exp(_COHORT_GROWTH * np.arange(len(age)))
+    return days, np.concatenate([[0.0], np.cumsum(alive) / alive.sum()]), women / (men + women)
 
 
 def _couples(
@@ -186,7 +191,7 @@ def _day(birth: npt.NDArray[np.int64], age: npt.NDArray[np.float64]) -> npt.NDAr
 
 
 def _weights(people: People, draw: npt.NDArray[np.float64], fraction: float) -> npt.NDArray[np.float64]:
-    """Return 1 for cases, the inverse sampling fraction for other people drawn, 0 for relatives, -1 for people left out."""
+    """Return 1 for cases, the inverse sampling fraction for others drawn, 0 for relatives, -1 for the rest."""
     cases = np.flatnonzero(people.is_case)
     weight = np.where(draw < fraction, 1.0 / fraction, -1.0)
     related = np.isin(people.family, people.family[cases])

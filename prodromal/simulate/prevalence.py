@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Band", "initiation_rates", "read_prevalence"]
 
-_DRAWS = 40_000
+_DRAWS = 50_000
 _ROUNDS = 400
-_TOLERANCE = 0.02
+_ENOUGH, _TOLERANCE = 1e-4, 0.02
 
 Band = tuple[int, int, float, float]
 
@@ -40,7 +41,7 @@ def read_prevalence(path: Path | None, classes: tuple[str, ...]) -> list[list[Ba
             bands[row["class"]].append(band)
     for name, of_class in bands.items():
         of_class.sort()
-        if not of_class or any(a[1] > b[0] for a, b in zip(of_class, of_class[1:], strict=False)):
+        if not of_class or any(a[1] > b[0] for a, b in pairwise(of_class)):
             raise DefinitionError(f"table of prevalences: class {name} has no age bands, or they overlap")
     return list(bands.values())
 
@@ -70,10 +71,10 @@ def initiation_rates(
 
     Notes
     -----
-    Given frailty ``u``, the episodes that reach a year are Poisson with mean ``u M``, ``M(a) = sum_j lambda(a - j) w_j``, where
-    ``w_j`` is the share of episodes with a dispensing ``j`` years after the year of their start. With ``u ~ Gamma(k, k)`` the
-    prevalence is ``1 - (1 + M / k) ** -k``. The rates are constant within an age band and found by repeated proportional fitting
-    of the band means over a stationary population.
+    Given frailty ``u``, the episodes that reach a year are Poisson with mean ``u M``, ``M(a) = sum_j lambda(a - j)
+    w_j``, where ``w_j`` is the share of episodes with a dispensing ``j`` years after the year of their start. With
+    ``u ~ Gamma(k, k)`` the prevalence is ``1 - (1 + M / k) ** -k``. The rates are constant within an age band and
+    found by repeated proportional fitting of the band means over a stationary population.
 
     Raises
     ------
@@ -102,24 +103,25 @@ def _fitted(
     index = _band_of_age(bands, minimum_age)
     target = np.array([band[2 + sex] for band in bands])
     wanted = k * ((1 - target) ** (-1 / k) - 1)
-    spread = _spread(reached)
     weights = np.zeros((len(bands), AGES))
     for b, band in enumerate(bands):
         weights[b, band[0] : band[1]] = alive[band[0] : band[1]]
     weights /= weights.sum(axis=1, keepdims=True)
     level = wanted / max(reached.sum(), 1.0)
     prevalence = target
+    reach_of_band = _spread(reached) @ (index[:, None] == np.arange(len(bands))[None, :])
     for _ in range(_ROUNDS):
-        reach = spread @ np.where(index >= 0, level[np.clip(index, 0, None)], 0.0)
+        reach = reach_of_band @ level
         prevalence = weights @ (1 - (1 + reach / k) ** -k)
-        level = level * np.where(
-            target > 0, wanted / (k * ((1 - np.minimum(prevalence, 0.999)) ** (-1 / k) - 1) + 1e-300), 0.0
-        )
+        if np.all(np.abs(prevalence - target) <= _ENOUGH * target):
+            break
+        found = k * ((1 - np.minimum(prevalence, 0.999)) ** (-1 / k) - 1)
+        level = np.where(target > 0, level * wanted / np.maximum(found, 1e-300), 0.0)
     if np.any(np.abs(prevalence - target) > _TOLERANCE * target):
         worst = bands[int(np.argmax(np.abs(prevalence / np.maximum(target, 1e-9) - 1)))]
         raise DefinitionError(
-            f"table of prevalences, class {name}: the share at ages {worst[0]}-{worst[1]} cannot be reached; shorten the "
-            "episodes of the class or smooth the fall between age bands"
+            f"table of prevalences, class {name}: the share at ages {worst[0]}-{worst[1]} cannot be reached; "
+            "shorten the episodes of the class or smooth the fall between age bands"
         )
     return np.where(index >= 0, level[np.clip(index, 0, None)], 0.0)
 

@@ -69,4 +69,5 @@ def gamma(state: npt.NDArray[np.uint64], shape: float) -> float:
         x = normal(state)
         v = (1.0 + c * x) ** 3
         if v > 0.0 and math.log(uniform(state)) < 0.5 * x * x + d - d * v + d * math.log(v):
-            return boost * d * v
+            drawn: float = boost * d * v
+            return drawn

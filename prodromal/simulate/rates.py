@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -93,13 +93,13 @@ class CumulativeHazard:
         self._ages = np.arange(rates.shape[1] + 1, dtype=np.float64)
         self._values = np.concatenate([np.zeros((2, 1)), np.cumsum(rates, axis=1)], axis=1)
 
-    def at(self, sex: npt.NDArray[np.int8], age: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def at(self, sex: npt.NDArray[np.integer[Any]], age: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the cumulative hazard at each age."""
-        return np.where(
-            sex == 0, np.interp(age, self._ages, self._values[0]), np.interp(age, self._ages, self._values[1])
-        )
+        men, women = (np.interp(age, self._ages, values) for values in self._values)
+        value: npt.NDArray[np.float64] = np.where(sex == 0, men, women)
+        return value
 
-    def age_when(self, sex: npt.NDArray[np.int8], value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def age_when(self, sex: npt.NDArray[np.integer[Any]], value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the age at which each value is reached, infinity where it never is."""
         age = np.empty(len(value))
         for index in (0, 1):

@@ -29,7 +29,7 @@ _TRUTHS = ("persons", "initiations")
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What a simulation wrote: numbers of people in the population and in the register, of cases, dispensings and parts."""
+    """What a simulation wrote: people in the population and in the register, cases, dispensings and part files."""
 
     population: int
     persons: int
@@ -78,13 +78,14 @@ def simulate(
 
     Notes
     -----
-    Frailty ``u ~ Gamma(k, k)``. Initiations of a psychiatric class form a Poisson process with rate
-    ``u lambda(age, sex, year) m(t)``: ``m = 1 + rho`` within the prodrome, ``sigma`` more in the 365 days before the diagnosis, else 1.
-    The ALS hazard is proportional to ``u ** hazard_exponent``. Each initiation starts an episode of dispensings, drawn
-    independently of everything else. Use begins up to 20 years before observation, so that episodes run when it starts.
+    Frailty ``u ~ Gamma(k, k)``. Initiations of a psychiatric class form a Poisson process with rate ``u lambda(age,
+    sex, year) m(t)``: ``m = 1 + rho`` within the prodrome, ``sigma`` more in the 365 days before the diagnosis, else
+    1. The ALS hazard is proportional to ``u ** hazard_exponent``. Each initiation starts an episode of dispensings,
+    drawn independently of everything else. Use begins up to 20 years before observation, so that episodes run when it
+    starts.
     """
-    from prodromal.simulate.blocks import BlockMaker  # noqa: PLC0415 - loads numba
-    from prodromal.simulate.law import resolve  # noqa: PLC0415
+    from prodromal.simulate.blocks import BlockMaker
+    from prodromal.simulate.law import resolve
 
     if not 0 <= seed < 2**63:
         raise DefinitionError("the seed of a simulation must be an integer from 0 to 2^63 - 1")
@@ -114,8 +115,8 @@ def _write(
     threads: int,
     progress: Callable[[int, int], None] | None,
 ) -> SimulationSummary:
-    from prodromal.simulate.census import Census  # noqa: PLC0415 - loads pyarrow
-    from prodromal.simulate.writers import PartWriter, TableWriter  # noqa: PLC0415
+    from prodromal.simulate.census import Census
+    from prodromal.simulate.writers import PartWriter, TableWriter
 
     (folder / "dispensings").mkdir()
     (folder / "truth").mkdir()

@@ -29,6 +29,7 @@ __all__ = [
     "truth_table",
 ]
 
+_MOST_SIBLINGS = 8
 _SEX = pa.array(["M", "F"])
 
 
@@ -160,10 +161,8 @@ def _sibling_pairs(family: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64]
     order = np.argsort(family, kind="stable")
     ordered = family[order]
     pairs = []
-    for distance in range(1, int(np.unique(ordered, return_counts=True)[1].max(initial=1))):
+    for distance in range(1, _MOST_SIBLINGS):
         same = np.flatnonzero(ordered[distance:] == ordered[:-distance])
         pairs.append((order[same], order[same + distance]))
-    if not pairs:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
     return np.concatenate([first, second]), np.concatenate([second, first])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from prodromal.errors import DataError
 from prodromal.sources.engine import identifier, literal
-from prodromal.sources.spec import Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prodromal.sources.spec import Source
 
 __all__ = ["Layout", "layout", "relation", "structural_rejects"]
 
@@ -57,31 +59,33 @@ def _parquet_layout(file: Path) -> Layout:
     import duckdb
 
     try:
-        rows = duckdb.execute(
-            "DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]
-        )
+        rows = duckdb.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)])
         return Layout(file, {name: kind for name, kind, *_ in rows.fetchall()}, None)
     except duckdb.Error as error:
         raise DataError(f"{file} is no readable Parquet file") from error
 
 
-def _open(file: Path) -> IO[bytes]:
+def _open(file: Path) -> IO[bytes] | gzip.GzipFile:
     return gzip.open(file) if file.suffix == ".gz" else file.open("rb")
+
+
+def _first_line(file: Path, encoding: str) -> str:
+    with _open(file) as stream:
+        head = stream.read(_HEADER_BYTES)
+    if encoding != "utf-16":
+        head = head.split(b"\n", 1)[0]
+    return head.decode(_PYTHON_ENCODING[encoding]).splitlines()[0] if head else ""
 
 
 def _csv_layout(file: Path, source: Source) -> Layout:
     try:
-        with _open(file) as stream:
-            head = io.TextIOWrapper(
-                io.BytesIO(stream.read(_HEADER_BYTES)), encoding=_PYTHON_ENCODING[source.encoding], errors="strict", newline=""
-            )
-            line = head.readline()
+        line = _first_line(file, source.encoding)
     except (UnicodeError, OSError, EOFError) as error:
         raise DataError(f"{file}: the header is not {source.encoding}; state the encoding with --encoding") from error
     if "\0" in line or not line.strip():
         raise DataError(f"{file}: the first line is no header of a {source.encoding} file")
     delimiter = source.delimiter or max(",;\t|", key=line.count)
-    names = [name.strip() for name in next(csv.reader([line.strip("\r\n")], delimiter=delimiter))]
+    names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter))]
     repeated = {name for name in names if names.count(name) > 1}
     if repeated or "" in names:
         raise DataError(f"{file}: the header has {len(repeated)} repeated and {names.count('')} empty column names")
@@ -89,7 +93,7 @@ def _csv_layout(file: Path, source: Source) -> Layout:
 
 
 def relation(shape: Layout, source: Source, rejects: str) -> str:
-    """SQL that reads the file, all columns and a 1-based ``_row_`` in front; lines that cannot be split go to `rejects`."""
+    """SQL that reads all columns, a 1-based ``_row_`` in front; lines that cannot be split go to `rejects`."""
     file = literal(str(shape.file))
     if shape.delimiter is None:
         origin = f"read_parquet({file}, file_row_number = true)"
@@ -98,11 +102,13 @@ def relation(shape: Layout, source: Source, rejects: str) -> str:
     return f"""(SELECT row_number() OVER () AS _row_, * FROM read_csv({file}, auto_detect = false,
         columns = {{{columns}}}, header = true, delim = {literal(shape.delimiter)}, quote = '"', escape = '"',
         encoding = {literal(source.encoding)}, strict_mode = true, null_padding = false, parallel = true,
-        store_rejects = true, rejects_table = '{rejects}_errors', rejects_scan = '{rejects}_scans', rejects_limit = 0))"""
+        store_rejects = true, rejects_limit = 0,
+        rejects_table = '{rejects}_errors', rejects_scan = '{rejects}_scans'))"""
 
 
 def structural_rejects(rejects: str, file_number: int) -> str:
     """SQL that lists each rejected line once: file, line, rule, raw text."""
     cases = " ".join(f"WHEN {literal(theirs)} THEN {literal(ours)}" for theirs, ours in _STRUCTURAL.items())
-    return f"""SELECT {file_number} AS file, line AS line, CASE upper(CAST(any_value(error_type ORDER BY column_idx) AS VARCHAR)) {cases}
-        ELSE 'unreadable' END AS rule, any_value(csv_line) AS raw FROM {identifier(rejects + "_errors")} GROUP BY line"""
+    first_error = "upper(CAST(any_value(error_type ORDER BY column_idx) AS VARCHAR))"
+    return f"""SELECT {file_number} AS file, line, CASE {first_error} {cases} ELSE 'unreadable' END AS rule,
+        any_value(csv_line) AS raw FROM {identifier(rejects + "_errors")} GROUP BY line"""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
     import duckdb
 
-__all__ = ["connect", "identifier", "literal"]
+__all__ = ["as_text", "connect", "identifier", "literal"]
 
 
 def literal(text: str) -> str:
@@ -21,6 +22,11 @@ def literal(text: str) -> str:
 def identifier(name: str) -> str:
     """A quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def as_text(columns: Iterable[str]) -> str:
+    """SQL for the named columns as one JSON text, for rows that are rejected after they were typed."""
+    return f"CAST(to_json({{{', '.join(f'{literal(name)}: {name}' for name in columns)}}}) AS VARCHAR)"
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from prodromal.sources.staging import Staging
 from prodromal.tables import TABLES, Account
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     import duckdb
 
     from prodromal.sources.spec import Source
@@ -82,7 +83,9 @@ def ingest(
     files = [file for table in source.tables for file in table.files]
     with ExitStack() as stack:
         folder = stack.enter_context(atomic_folder(output, replace=replace))
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.scratch")))
+        scratch = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.scratch"))
+        )
         connection = stack.enter_context(connect(readable=files, scratch=scratch, threads=threads, memory=memory))
         try:
             accounts = _fill(source, folder, connection, rows_per_part, say)
@@ -118,7 +121,12 @@ def _fill(
         rows, duplicate = writer.write(TABLES[name], staging.sorted(name))
         counted = staging.count(name)
         accounts[name] = Account(
-            name, sum(counted.values()), rows, duplicate + counted["duplicate"], _reasons(counted), staging.repaired(name)
+            name,
+            sum(counted.values()),
+            rows,
+            duplicate + counted["duplicate"],
+            _reasons(counted),
+            staging.repaired(name),
         )
     writer.write_rejected(staging.rejected())
     sources = [

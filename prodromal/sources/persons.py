@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prodromal.errors import DataError
-from prodromal.sources.engine import literal
+from prodromal.sources.engine import as_text, literal
+from prodromal.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,8 +60,9 @@ def settle_persons(connection: duckdb.DuckDBPyConnection, latest: str, shortened
         (SELECT (file, row) FROM persons WHERE rule IS NULL
          QUALIFY row_number() OVER (PARTITION BY person_id, fingerprint ORDER BY file, row) = 1)"""
     )
+    raw = as_text(TABLES["persons"].names)
     run(
-        """UPDATE persons SET rule = 'conflicting_person' WHERE rule IS NULL AND person_id IN
+        f"""UPDATE persons SET rule = 'conflicting_person', raw = {raw} WHERE rule IS NULL AND person_id IN
         (SELECT person_id FROM persons WHERE rule IS NULL GROUP BY person_id HAVING count(*) > 1)"""
     )
     run("UPDATE persons SET death_date = NULL WHERE death_date = DATE '9999-12-31'")
@@ -69,7 +71,7 @@ def settle_persons(connection: duckdb.DuckDBPyConnection, latest: str, shortened
         f"UPDATE persons SET observed_to = {last_day}, repairs = repairs | {shortened} "
         f"WHERE rule IS NULL AND observed_to > {last_day}"
     )
-    run("UPDATE persons SET rule = 'never_observed' WHERE rule IS NULL AND observed_to < observed_from")
+    run(f"UPDATE persons SET rule = 'never_observed', raw = {raw} WHERE rule IS NULL AND observed_to < observed_from")
     run(
         "CREATE TABLE person AS SELECT person_id, birth_date, death_date, observed_from, observed_to "
         "FROM persons WHERE rule IS NULL"

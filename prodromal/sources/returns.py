@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from prodromal.sources.engine import as_text
+from prodromal.tables import TABLES
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -38,4 +41,5 @@ def settle_returns(connection: duckdb.DuckDBPyConnection) -> None:
         else:
             rules.append(("unmatched_return", file, row))
     if rules:
-        connection.executemany("UPDATE dispensings SET rule = ? WHERE file = ? AND row = ?", rules)
+        raw = as_text(TABLES["dispensings"].names)
+        connection.executemany(f"UPDATE dispensings SET rule = ?, raw = {raw} WHERE file = ? AND row = ?", rules)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prodromal.errors import DefinitionError
 from prodromal.tables import TABLES
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+    from pathlib import Path
+
 __all__ = ["Source", "TableSource"]
 
+_DATE_MARKS = (("%Y",), ("%m", "%b", "%B"), ("%d",))
 _DELIMITERS = (None, ",", ";", "\t", "|")
 
 
@@ -59,7 +63,7 @@ class Source:
         strptime form of every date in text columns; dates are read by it strictly.
     decimal : {".", ","}
         Decimal mark.
-    delimiter : {None, ",", ";", "\\t", "|"}
+    delimiter : {None, ",", ";", "|"} or a tab
         Between fields; None takes the commonest of them in the header.
     encoding : {"utf-8", "latin-1", "utf-16"}
         Of text files.
@@ -90,8 +94,8 @@ class Source:
             raise DefinitionError("the delimiter is one of , ; | and tab")
         if self.encoding not in {"utf-8", "latin-1", "utf-16"}:
             raise DefinitionError(f"encoding '{self.encoding}': it is utf-8, latin-1 or utf-16")
-        if not all(mark in self.date_format for mark in ("%Y", "%m", "%d")):
-            raise DefinitionError(f"date format '{self.date_format}': it must hold %Y, %m and %d")
+        if not all(any(mark in self.date_format for mark in marks) for marks in _DATE_MARKS):
+            raise DefinitionError(f"date format '{self.date_format}': it must hold %Y, %m (or %b) and %d")
         if not 0 <= self.max_rejected <= 1:
             raise DefinitionError("the largest rejected share lies between 0 and 1 (100%)")
         given = {table.table for table in self.tables}

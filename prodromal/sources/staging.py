@@ -93,8 +93,8 @@ class Staging:
             source = self._source.table(name)
             files = ", ".join(literal(file.name) for file in source.files) if source else ""
             parts.append(
-                f'SELECT {literal(name)} AS "table", (CAST([{files}] AS VARCHAR[]))[file + 1] AS file, row, line, rule, raw '
-                f"FROM {name} WHERE rule IS NOT NULL AND rule <> 'duplicate'"
+                f'SELECT {literal(name)} AS "table", (CAST([{files}] AS VARCHAR[]))[file + 1] AS file, '
+                f"row, line, rule, raw FROM {name} WHERE rule IS NOT NULL AND rule <> 'duplicate'"
             )
         order = 'ORDER BY "table", file, row NULLS LAST, line, rule'
         return self._connection.sql(f"{' UNION ALL '.join(parts)} {order}").to_arrow_table()

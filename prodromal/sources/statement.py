@@ -54,7 +54,8 @@ def insert(
     used = list(dict.fromkeys(used_columns))
     flags = [condition for p in parsed.values() for _, condition in p.repaired]
     typed = ", ".join(
-        f"{p.value} AS {name}, {p.given} AS {name}_given, {p.malformed} AS {name}_malformed, {p.partial} AS {name}_partial"
+        f"{p.value} AS {name}, {p.given} AS {name}_given, "
+        f"{p.malformed} AS {name}_malformed, {p.partial} AS {name}_partial"
         for name, p in parsed.items()
     )
     fingerprint = f"hash({', '.join(identifier(name) for name in sorted(all_columns))}) AS fingerprint"
@@ -65,10 +66,11 @@ def insert(
     names = ", ".join(f"p.{name}" for name in table.names)
     return f"""
         INSERT INTO {table.name}
-        SELECT {file}, _row_, NULL, {', '.join(table.names)}, fingerprint, rule, repairs,
+        SELECT {file}, _row_, NULL, {", ".join(table.names)}, fingerprint, rule, repairs,
                CASE WHEN rule IS NOT NULL THEN CAST(raw AS VARCHAR) END
         FROM (SELECT p._row_, {names}, p.fingerprint, p.repairs, CASE {rules} END AS rule, {{{text}}} AS raw
-              FROM (SELECT _row_, {typed}, {fingerprint}, {repairs} AS repairs, {latest} AS latest, {raw} FROM {origin}) p
+              FROM (SELECT _row_, {typed}, {fingerprint}, {repairs} AS repairs, {latest} AS latest, {raw}
+                    FROM {origin}) p
               {_joins(table)})"""
 
 

@@ -70,6 +70,4 @@ _FOLLOW_UP = Table(
     ("person_id", "visit_on"),
 )
 
-TABLES = MappingProxyType(
-    {table.name: table for table in (_PERSONS, _DISPENSINGS, _OUTCOMES, _RELATIVES, _FOLLOW_UP)}
-)
+TABLES = MappingProxyType({table.name: table for table in (_PERSONS, _DISPENSINGS, _OUTCOMES, _RELATIVES, _FOLLOW_UP)})

@@ -2,8 +2,9 @@
 
 A rule is a condition in SQL over the parsed columns of a source row. For a column ``x`` it may use ``x`` (the typed
 value, NULL if missing or unreadable), ``x_given`` (something stood there), ``x_malformed`` (it could not be read) and,
-for dates, ``x_partial`` (a year or a month only). ``person`` (and ``relative``) is the row of the persons table, all NULL for an unknown person; ``latest`` is the last day
-that the extract can contain. Sources add rules of their own for what only they can see (encoding, columns).
+for dates, ``x_partial`` (a year or a month only). ``person`` and ``relative`` are rows of the persons table, all NULL
+for an unknown person; ``latest`` is the last day that the extract can contain. Sources add rules of their own for what
+only they can see (encoding, columns).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Rule:
 
 
 _PLACEHOLDERS = "(DATE '1900-01-01', DATE '9999-12-31')"
+
 
 def _missing(column: str) -> Rule:
     return Rule(f"missing_{column}", f"NOT {column}_given", f"{column} is empty")
@@ -86,7 +88,11 @@ _DISPENSING_RULES = (
     *_date("dispensed_on", required=True),
     _missing("atc"),
     Rule("malformed_atc", "atc_malformed", "atc is no ATC code"),
-    Rule("unknown_atc", "left(atc, 1) NOT IN ('A','B','C','D','G','H','J','L','M','N','P','R','S','V')", "no such main group"),
+    Rule(
+        "unknown_atc",
+        "left(atc, 1) NOT IN ('A','B','C','D','G','H','J','L','M','N','P','R','S','V')",
+        "no such main group",
+    ),
     *_numbers("dispensings"),
     _UNKNOWN_PERSON,
     *_within_life("dispensed_on"),
@@ -108,7 +114,11 @@ _OUTCOME_RULES = (
 _RELATIVE_RULES = (
     _missing("person_id"),
     _missing("relative_id"),
-    Rule("unknown_relation", "relation IS NULL OR relation NOT IN ('sibling', 'spouse')", "relation is not sibling or spouse"),
+    Rule(
+        "unknown_relation",
+        "relation IS NULL OR relation NOT IN ('sibling', 'spouse')",
+        "relation is not sibling or spouse",
+    ),
     _UNKNOWN_PERSON,
     Rule("unknown_relative", "relative.person_id IS NULL", "the relative is not in the persons table"),
     Rule("own_relative", "relative.person_id = person.person_id", "a person is their own relative"),

@@ -1,4 +1,4 @@
-"""The published study, repeated on a simulated register: matched sets, exposures, conditional logistic and Cox regression.
+"""The published study, repeated on a simulated register: matched sets, conditional logistic and Cox regression.
 
 Written apart from the product's own design and association rooms, so that it can judge the simulator without them.
 """
@@ -6,14 +6,35 @@ Written apart from the product's own design and association rooms, so that it ca
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from prodromal.simulate.rates import CumulativeHazard, read_rates, read_shipped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prodromal.simulate import SimulationConfig
+
 CLASSES = {"anxiolytics": "N05B", "hypnotics": "N05C", "antidepressants": "N06A"}
+ALL_CLASSES = CLASSES | {
+    "statins": "C10AA",
+    "proton_pump_inhibitors": "A02BC",
+    "antibiotics": "J01",
+    "antidiabetics": "A10",
+    "analgesics": ("N02B", "M01A"),
+    "muscle_relaxants": "M03B",
+    "antipsychotics": "N05A",
+    "antithrombotics": "B01A",
+    "beta_blockers": "C07",
+    "calcium_blockers": "C08",
+    "ace_inhibitors": "C09",
+}
 CONTROLS = 5
 
 
@@ -33,10 +54,9 @@ class Register:
     folder: Path
 
 
-def read_register(folder: Path, groups: dict[str, str] = CLASSES) -> Register:
+def read_register(folder: Path, groups: dict = CLASSES) -> Register:
     persons = pq.read_table(folder / "persons.parquet")
     person_id = persons["person_id"].to_numpy()
-    rank = dict.fromkeys(groups)
     dispensings = ds.dataset(folder / "dispensings", format="parquet")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in groups}
     for batch in dispensings.to_batches(columns=["person_id", "dispensed_on", "atc"]):
@@ -45,7 +65,7 @@ def read_register(folder: Path, groups: dict[str, str] = CLASSES) -> Register:
         person = np.searchsorted(person_id, batch["person_id"].to_numpy())
         key = person * 100_000 + batch["dispensed_on"].cast("int32").to_numpy(zero_copy_only=False)
         for name, prefix in groups.items():
-            chosen = np.char.startswith(codes, prefix)[row_codes]
+            chosen = np.array([code.startswith(prefix) for code in codes])[row_codes]
             parts[name].append(key[chosen])
     keys = {name: np.concatenate(found) for name, found in parts.items()}
     return Register(
@@ -67,11 +87,11 @@ def read_register(folder: Path, groups: dict[str, str] = CLASSES) -> Register:
 FAR = 10**8
 
 
-def _days(column):
+def _days(column: pa.ChunkedArray) -> np.ndarray:
     return pc.fill_null(column.cast("int32"), FAR).to_numpy().astype(np.int64)
 
 
-def _event(path, column, person_id):
+def _event(path: Path, column: str, person_id: np.ndarray) -> np.ndarray:
     table = pq.read_table(path, columns=["person_id", column])
     days = np.full(len(person_id), FAR)
     np.minimum.at(days, np.searchsorted(person_id, table["person_id"].to_numpy()), _days(table[column]))
@@ -79,7 +99,7 @@ def _event(path, column, person_id):
 
 
 def matched_sets(register: Register, first: int, last: int, seed: int, cases: int | None = None) -> np.ndarray:
-    """Rows of case and controls, shape (n_sets, 6): same sex and birth year, observed and undiagnosed on the case's day."""
+    """Case and controls, shape (n_sets, 6): same sex and birth year, observed and undiagnosed on the case's day."""
     rng = np.random.default_rng(seed)
     chosen = np.flatnonzero((register.diagnosis >= first) & (register.diagnosis <= last) & (register.weight > 0))
     if cases is not None:
@@ -88,18 +108,18 @@ def matched_sets(register: Register, first: int, last: int, seed: int, cases: in
     order = np.argsort(group, kind="stable")
     pool = order[register.weight[order] > 0]
     low, high = np.searchsorted(group[pool], group[chosen]), np.searchsorted(group[pool], group[chosen], side="right")
+    # a future case is as likely a control as anybody else: it is thinned by the same fraction
+    thin = (register.weight >= register.weight.max()) | (rng.random(len(register.weight)) < 1 / register.weight.max())
     sets = []
     for case, a, b in zip(chosen, low, high, strict=True):
         day = register.diagnosis[case]
         members = pool[a:b]
-        # cases have weight 1, others 1 / fraction: a case is as likely a control as anybody, so it is thinned alike
         fit = (
             (register.observed_from[members] < day)
             & (register.observed_to[members] >= day)
             & (register.diagnosis[members] > day)
         )
-        thin = register.weight[members] >= register.weight.max()
-        members = members[fit & thin & (members != case)]
+        members = members[fit & thin[members] & (members != case)]
         if len(members) >= CONTROLS:
             sets.append(np.concatenate([[case], rng.choice(members, CONTROLS, replace=False)]))
     return np.array(sets)
@@ -186,7 +206,7 @@ def odds_ratios(register: Register, sets: np.ndarray) -> dict[str, dict[str, flo
 
 
 def hazard_ratios(register: Register, cases: np.ndarray) -> dict[str, tuple[float, float]]:
-    """Log hazard ratio of death or invasive ventilation of recurrent users, one class at a time, adjusted for age and sex."""
+    """Log hazard ratio of death or invasive ventilation of recurrent users, by class, adjusted for age and sex."""
     start = register.diagnosis[cases]
     event_day = np.minimum(register.death[cases], register.ventilation[cases])
     stop = np.minimum(event_day, register.observed_to[cases])
@@ -198,3 +218,79 @@ def hazard_ratios(register: Register, cases: np.ndarray) -> dict[str, tuple[floa
         beta, se = cox((stop - start).astype(float), (event_day <= stop).astype(float), x)
         result[name] = (beta[0], se[0])
     return result
+
+
+def kin_sets(register: Register, cases: np.ndarray, relation: str) -> np.ndarray:
+    """Pairs of a case and one relative observed and undiagnosed on the case's day, shape (n_pairs, 2)."""
+    table = pq.read_table(register.folder / "relatives.parquet")
+    chosen = table["relation"].to_numpy() == relation
+    person = np.searchsorted(register.person_id, table["person_id"].to_numpy()[chosen])
+    relative = np.searchsorted(register.person_id, table["relative_id"].to_numpy()[chosen])
+    day = register.diagnosis[person]
+    fit = (
+        (register.observed_from[relative] < day)
+        & (register.observed_to[relative] >= day)
+        & (register.diagnosis[relative] > day)
+    )
+    fit &= np.isin(person, cases)
+    person, first = np.unique(person[fit], return_index=True)
+    return np.stack([person, relative[fit][first]], axis=1)
+
+
+def prevalence(register: Register, years: range = range(2008, 2023)) -> dict[str, list[tuple[str, int, float, float]]]:
+    """Sex, first age of the band, share of whole-year residents who use a class in a year, and the table's share."""
+    bands = read_shipped("prodromal.simulate", "prevalence.csv")
+    result = {}
+    chosen = np.flatnonzero(register.weight > 0)
+    for name, keys in register.keys.items():
+        users, people = {}, {}
+        for year in years:
+            first, end = (np.datetime64(f"{y}-01-01").astype(int) for y in (year, year + 1))
+            whole = chosen[
+                (register.observed_from[chosen] <= first)
+                & (register.observed_to[chosen] >= end)
+                & (register.diagnosis[chosen] > end)
+            ]
+            uses = np.searchsorted(keys, whole * 100_000 + end) > np.searchsorted(keys, whole * 100_000 + first)
+            age, weight = year - register.birth_year[whole], register.weight[whole]
+            for band in (row for row in bands if row["class"] == name):
+                for code, sex in enumerate("MF"):
+                    inside = (
+                        (age >= int(band["age_from"])) & (age < int(band["age_to"])) & (register.sex[whole] == code)
+                    )
+                    key = (sex, int(band["age_from"]), float(band["women_percent" if code else "men_percent"]) / 100)
+                    users[key] = users.get(key, 0.0) + weight[inside & uses].sum()
+                    people[key] = people.get(key, 0.0) + weight[inside].sum()
+        result[name] = [(sex, age, users[key] / people[key], target) for key in users for sex, age, target in [key]]
+    return result
+
+
+BANDS = ((20, 40), (40, 50), (50, 55), (55, 60), (60, 65), (65, 70), (70, 75), (75, 80), (80, 85), (85, 90), (90, 105))
+
+
+def observed_expected(folder: Path, event: str, scale: float = 1.0) -> dict[str, list[tuple[int, int, int, float]]]:
+    """Age band, events counted in the whole population, and events expected from the input table."""
+    table = pq.read_table(folder / "truth" / "population.parquet")
+    shipped = {"diagnoses": "als_incidence_sweden_like.csv", "deaths": "mortality_sweden_like.csv"}[event]
+    rate = read_rates(None, shipped) * (scale if event == "diagnoses" else 1.0)
+    seen = table[event].to_numpy().reshape(2, -1)
+    expected = table["person_years"].to_numpy().reshape(2, -1) * rate
+    return {
+        sex: [(a, b, int(seen[i, a:b].sum()), float(expected[i, a:b].sum())) for a, b in BANDS]
+        for i, sex in enumerate("MF")
+    }
+
+
+def sibling_ratio(folder: Path, config: SimulationConfig, relation: str) -> tuple[int, float]:
+    """Diagnosed relatives of cases, and how many the incidence table would give in the time they were observed."""
+    register = read_register(folder, {})
+    incidence = CumulativeHazard(config.incidence_scale * read_rates(None, "als_incidence_sweden_like.csv"))
+    table = pq.read_table(folder / "relatives.parquet")
+    chosen = table["relation"].to_numpy() == relation
+    person = np.searchsorted(register.person_id, table["person_id"].to_numpy()[chosen])
+    relative = np.searchsorted(register.person_id, table["relative_id"].to_numpy()[chosen])
+    relative = relative[register.diagnosis[person] < FAR]
+    stop = np.minimum(register.observed_to, register.diagnosis)[relative]
+    ages = ((day - register.birth[relative]) / 365.25 for day in (register.observed_from[relative], stop))
+    start, end = (incidence.at(register.sex[relative], age) for age in ages)
+    return int((register.diagnosis[relative] < FAR).sum()), float((end - start).sum())

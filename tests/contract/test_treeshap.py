@@ -89,6 +89,9 @@ def test_the_library_does_it_and_it_is_said(rows, why, monkeypatch):
     expected = booster.predict(xgboost.DMatrix(rows, nthread=1), pred_contribs=True)
     assert np.array_equal(found.values, expected[:, :-1])
     assert found.bias == expected[0, -1]
+    nothing = contributions(booster, rows[:0])
+    assert nothing.values.shape == (0, 4)
+    assert nothing.bias == found.bias
     grouped = contributions(booster, rows, groups=[0, 1, 0, 1])
     assert np.allclose(grouped.values[:, 0], expected[:, 0] + expected[:, 2], atol=1e-6)
     with pytest.raises(DefinitionError, match="too deep"):

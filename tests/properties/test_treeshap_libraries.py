@@ -6,7 +6,7 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prodromal.explain.treeshap import Method, TreeShap, contributions
+from prodromal.explain.treeshap import Method, contributions
 
 AGREEMENT = 1e-5
 
@@ -97,12 +97,3 @@ def test_groups_sum_their_features(model, seed):
     expected = np.zeros((len(rows), groups.max() + 1))
     np.add.at(expected.T, groups, single.values.T.astype(np.float64))
     assert_agree(*grouped, expected, single.bias)
-
-
-@settings(max_examples=30)
-@given(models())
-def test_equal_rows_may_be_explained_once(model):
-    booster, rows = model
-    prepared, twice = TreeShap.of(booster), np.concatenate([rows, rows[::-1]])
-    each, once = prepared.contributions(twice), prepared.contributions(twice, equal_rows_once=True)
-    assert each.values.tobytes() == once.values.tobytes()

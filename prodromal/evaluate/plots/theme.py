@@ -44,7 +44,7 @@ _STYLE: Any = {
 
 def canvas(width: float, height: float) -> Figure:
     """Make an empty transparent figure, in inches; nothing global is touched."""
-    from matplotlib.figure import Figure as New  # noqa: PLC0415
+    from matplotlib.figure import Figure as New
 
     figure = New(figsize=(width, height), layout="constrained")
     figure.patch.set_alpha(0.0)
@@ -53,7 +53,7 @@ def canvas(width: float, height: float) -> Figure:
 
 def styled() -> Any:
     """Hold the style while a figure is drawn or written."""
-    import matplotlib as mpl  # noqa: PLC0415
+    import matplotlib as mpl
 
     return mpl.rc_context(_STYLE)
 
@@ -71,7 +71,7 @@ def quiet(axes: Axes, *, grid: str = "y") -> None:
 
 def log_ticks(low: float, high: float) -> list[float]:
     """Round numbers (1, 2, 5 times powers of ten) from `low` to `high`; fewer where the range is wide."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     steps = (1, 2, 5) if high / low < 300 else (1, 3) if high / low < 3000 else (1,)
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)

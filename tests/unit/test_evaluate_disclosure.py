@@ -1,0 +1,102 @@
+"""Disclosure control: nothing under the threshold is shown, and nothing suppressed can be computed back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import linprog
+
+from prodromal.errors import DefinitionError
+from prodromal.evaluate import PROFILES, EvaluationData, evaluate
+from prodromal.evaluate.disclosure import suppress
+
+
+def crossed(rng):
+    """A random table of 2 by 5 cells with both margins and the total."""
+    cells = rng.negative_binomial(1, rng.uniform(0.005, 0.2), (2, 5))
+    atoms = np.arange(10).reshape(2, 5)
+    sums = (
+        [[a] for a in atoms.ravel()] + [list(row) for row in atoms] + [list(c) for c in atoms.T] + [list(atoms.ravel())]
+    )
+    members = np.zeros((len(sums), 10), dtype=bool)
+    for i, atom in enumerate(sums):
+        members[i, atom] = True
+    return members, members @ cells.ravel()
+
+
+def reach(members, counts, hidden, which):
+    """Interval that the shown sums leave for a hidden one, computed apart from the code under test."""
+    shown = ~hidden
+    ends = []
+    for sign in (1, -1):
+        found = linprog(sign * members[which].astype(float), A_eq=members[shown], b_eq=counts[shown], method="highs")
+        ends.append(sign * found.fun if found.status == 0 else -sign * np.inf)
+    return ends
+
+
+def test_nothing_suppressed_can_be_computed_back():
+    rng = np.random.default_rng(1)
+    suppressed = 0
+    for _ in range(60):
+        members, counts = crossed(rng)
+        hidden = suppress(members, counts, 10)
+        assert not ((counts > 0) & (counts < 10) & ~hidden).any()
+        if hidden.all() or not (~hidden).any():
+            continue
+        for which in np.flatnonzero(hidden):
+            low, high = reach(members, counts, hidden, which)
+            assert high - low >= 9.99, "a suppressed count is known too closely"
+        suppressed += int(hidden.sum())
+    assert suppressed > 100
+
+
+def test_a_table_without_small_cells_is_left_alone():
+    members, _counts = crossed(np.random.default_rng(1))
+    assert not suppress(members, members @ np.full(10, 25), 10).any()
+
+
+def small(seed, n=4000):
+    rng = np.random.default_rng(seed)
+    risk = rng.gamma(1.0, 0.012, n).clip(1e-5, 0.5)
+    event = (rng.random(n) < risk).astype(int)
+    frame = pd.DataFrame(
+        {
+            "risk": risk,
+            "event": event,
+            "time_days": np.where(event == 1, rng.integers(1, 1000, n), 1826),
+            "sex": rng.choice(["M", "F"], n),
+            "age_years": rng.choice(np.arange(40, 95), n),
+            "region": rng.choice(["a", "b", "c", "rare"], n, p=[0.6, 0.25, 0.149, 0.001]),
+        }
+    )
+    return EvaluationData.from_frame(frame, horizon_days=1826, lag_days=0)
+
+
+@pytest.mark.parametrize("profile", list(PROFILES))
+@pytest.mark.parametrize("seed", range(4))
+def test_no_small_count_leaves(profile, seed):
+    result = evaluate(small(seed), replicates=0, seed=1, profile=profile)
+    rules = PROFILES[profile]
+    for name, table in result.released.items():
+        for count in ("n", "events"):
+            if count in table:
+                shown = table[count].dropna()
+                assert not ((shown > 0) & (shown < rules.smallest)).any(), (name, count)
+                assert (shown % rules.base == 0).all()
+
+
+def test_suppressed_numbers_say_why_and_totals_do_not_give_them_away():
+    result = evaluate(small(0), replicates=0, seed=1)
+    table = result.released["subgroups"]
+    rare = table[(table["group"] == "rare") & (table["measure"] == "observed_risk")]
+    assert rare["value"].isna().all()
+    assert rare["note"].str.startswith("suppressed").all()
+    for (_, measure), rows in table.groupby(["grouping", "measure"]):
+        hidden = rows["events"].isna()
+        assert hidden.sum() != 1, f"one hidden group of a known total ({measure})"
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(DefinitionError, match="acro, opensafely, ohdsi"):
+        evaluate(small(0), replicates=0, seed=1, profile="none")
