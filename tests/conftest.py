@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rich.style  # noqa: F401  it draws from the global random module when imported
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -44,7 +45,7 @@ def temporary_files_go_with_the_session(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory):
-    """One million simulated people with strong effects, of whom the cases and a few others are in the register."""
+    """Two million simulated people with strong effects, of whom the cases and a few others are in the register."""
     from tests.world import World
 
-    return World.make(tmp_path_factory.mktemp("world"), persons=1_000_000, noncase_fraction=0.004)
+    return World.make(tmp_path_factory.mktemp("world"), persons=2_000_000, noncase_fraction=0.005)

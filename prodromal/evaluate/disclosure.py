@@ -89,33 +89,26 @@ def suppress(
     hidden = (counts > 0) & (counts < smallest)
     size = members.sum(axis=1)
     wanted = np.zeros(len(counts), dtype=np.bool_) if keep is None else keep
-    while hidden.any():
-        exposed = [int(f) for f in np.flatnonzero(hidden) if _width(members, counts, hidden, int(f)) < smallest - 1e-6]
-        if not exposed:
-            break
+    while (exposed := _first_exposed(members, counts, hidden, smallest)) is not None:
         candidates = np.flatnonzero(~hidden & (counts > 0))
         if not len(candidates):
             break
-        overlap = (members[candidates] & members[exposed].any(axis=0)).any(axis=1)
-        # The finest and smallest sums first: totals and empty-handed strangers are given up last.
-        far = ~_helps(members, candidates, exposed, overlap)
+        # What can shield overlaps the exposed sum or stands in a larger sum with it. Finest and smallest first.
+        near = members[(members & members[exposed]).any(axis=1)].any(axis=0)
+        far = ~(members[candidates] & near).any(axis=1)
         order = np.lexsort((counts[candidates], size[candidates] > 1, wanted[candidates], far))
         hidden[candidates[order[0]]] = True
     return hidden
 
 
-def _width(members: NDArray[np.bool_], counts: NDArray[np.int64], hidden: NDArray[np.bool_], which: int) -> float:
-    low, high = exposure(members, counts, hidden, which)
-    return high - low
-
-
-def _helps(
-    members: NDArray[np.bool_], candidates: NDArray[np.int64], exposed: list[int], overlap: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Whether a candidate shares a larger sum with what is exposed, or overlaps it."""
-    atoms = members[exposed].any(axis=0)
-    near = members[(members & atoms).any(axis=1)].any(axis=0)
-    return overlap | (members[candidates] & near).any(axis=1)
+def _first_exposed(
+    members: NDArray[np.bool_], counts: NDArray[np.int64], hidden: NDArray[np.bool_], smallest: int
+) -> int | None:
+    for which in np.flatnonzero(hidden).tolist():
+        low, high = exposure(members, counts, hidden, which)
+        if high - low < smallest - 1e-6:
+            return int(which)
+    return None
 
 
 def exposure(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FollowUp", "GroupedRisk", "follow_up"]
 
 _LARGEST_TABLE = 1e6
+_NOBODY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +142,7 @@ class GroupedRisk:
         self.lost_at = None if ends.complete else group[self.lost] * (self.shape[1] - 1) + ends.steps[self.lost] - 1
 
     def __call__(self, weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Give risk and total weight of each group; the risk is NaN where a group has no weight."""
+        """Give risk and total weight of each group; NaN where a group has no weight or is lost before the horizon."""
         n_groups, width = self.shape
         inside = weight if self.rows is None else weight[self.rows]
         leaving = np.bincount(self.leaving, weights=inside, minlength=n_groups * width).reshape(n_groups, width)
@@ -150,6 +151,8 @@ class GroupedRisk:
             lost = np.bincount(self.lost_at, weights=weight[self.lost], minlength=n_groups * (width - 1))
             staying = _staying(leaving, lost.reshape(n_groups, width - 1))
             mass = mass * _inverted(staying)[self.case_group, self.case_step]
+            # A group whose last people were lost before the horizon has no known risk up to it.
+            total = np.where(staying[:, -1] > _NOBODY, total, np.nan)
         found = np.bincount(self.case_group, weights=mass, minlength=n_groups)
         return np.divide(found, total, out=np.full(n_groups, np.nan), where=total > 0), total
 
@@ -164,5 +167,5 @@ def _staying(leaving: NDArray[np.float64], censored: NDArray[np.float64]) -> NDA
 
 def _inverted(staying: NDArray[np.float64]) -> NDArray[np.float64]:
     """Invert; nobody is left where staying has no chance, and their weight is then 0."""
-    inverse: NDArray[np.float64] = np.divide(1.0, staying, out=np.zeros_like(staying), where=staying > 1e-12)
+    inverse: NDArray[np.float64] = np.divide(1.0, staying, out=np.zeros_like(staying), where=staying > _NOBODY)
     return inverse

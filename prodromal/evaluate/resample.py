@@ -183,6 +183,9 @@ def weighting(population: Population, drawn: NDArray[np.intp] | None) -> Weighti
     if ends.complete:
         return Weighting(design, design, np.ones(1))
     inverse = ends.inverse(design)
+    if inverse[-1] == 0:
+        # Everyone still at risk was lost before the horizon: what happened up to it is not known of anybody.
+        return Weighting(design, np.full_like(design, np.nan), inverse)
     return Weighting(design, ends.inverse_weights(design, inverse), inverse)
 
 
@@ -261,7 +264,7 @@ def _draw_all(
 
 def _note(value: float, few: bool, note: str, replicates: int) -> str:
     if np.isnan(value):
-        return f"not computed: {note or 'the data do not determine it'}"
+        return f"not computed: {note or 'the data, or follow-up that ends too early, do not determine it'}"
     if few:
         return "; ".join(filter(None, [note, f"interval not computed: too few of {replicates} draws gave a number"]))
     return note

@@ -46,7 +46,7 @@ class Tally:
 
     def __call__(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up `weight` within each group."""
-        if self.code is not None:
+        if self.code is not None and len(self.code):
             return np.bincount(self.code, weights=weight, minlength=self.n)
         total = np.zeros(self.n)
         if len(self.used):

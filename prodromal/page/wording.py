@@ -86,7 +86,7 @@ def one_in(risk: float) -> str:
         return NOT_COMPUTED
     if risk <= 0:
         return "none"
-    return f"about 1 in {rounded(1 / risk, 2) if risk < 0.1 else f'{1 / risk:.2g}'}"
+    return f"about 1 in {rounded(1 / risk, 2).removesuffix('.0')}"
 
 
 def interval(low: float, high: float, digits: int = 3) -> str:

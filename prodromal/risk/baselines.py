@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ever_use", "out_of_fold_baselines", "ridge_design"]
 
 _CLASSES = ("N05B", "N05C", "N06A")
-_PENALTIES = (30.0, 100.0, 300.0, 1000.0, 3000.0)
+_PENALTIES = (100.0, 1000.0)
 _Floats = npt.NDArray[np.float64]
 
 
@@ -55,11 +55,8 @@ def out_of_fold_baselines(
     sets: MatchedSets,
     fold_of_set: npt.NDArray[np.int64],
     plan: FeaturePlan,
-    *,
-    threads: int = 1,
 ) -> dict[str, _Floats | str]:
     """Out-of-fold scores of each baseline, or why it could not be fitted."""
-    del threads
     flags, windows = ever_use(X, plan), ridge_design(X, plan)
     results: dict[str, _Floats | str] = {}
     for name, design, penalties in (

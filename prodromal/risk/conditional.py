@@ -19,6 +19,8 @@ _Floats = npt.NDArray[np.float64]
 _STEPS = 60
 _TOLERANCE = 1e-10
 _LARGEST_ERROR = 30.0
+_SMALLEST_PIVOT = 1e-7
+_SINGULAR = "a feature does not vary within the matched sets, or repeats another"
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,15 @@ def _derivatives(X: _Floats, sets: MatchedSets, b: _Floats, ridge: float) -> tup
 
 
 def _solve(information: _Floats, gradient: _Floats) -> _Floats:
-    if not len(gradient) or np.linalg.cond(information) > 1e14:
-        raise NotEstimable("a feature does not vary within the matched sets, or repeats another")
-    return np.asarray(np.linalg.solve(information, gradient))
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+    spread = np.sqrt(np.diag(information))
+    if not len(gradient) or (spread <= 0).any():
+        raise NotEstimable(_SINGULAR)
+    try:
+        factor = cho_factor(information / np.outer(spread, spread))
+    except LinAlgError as error:
+        raise NotEstimable(_SINGULAR) from error
+    if np.abs(np.diag(factor[0])).min() < _SMALLEST_PIVOT:
+        raise NotEstimable(_SINGULAR)
+    return np.asarray(cho_solve(factor, gradient / spread) / spread)

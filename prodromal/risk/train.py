@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from prodromal.errors import DataError, NotEstimable
 from prodromal.risk.baselines import out_of_fold_baselines
@@ -129,7 +130,10 @@ def train(
     space = search or SearchSpace()
     material = _prepare(matrix, cohort, space.folds, seed)
     best = _search(material, space, seed, threads, device, progress)
-    slope, slope_error = _slope(best, material.sets)
+    # One thread in linear algebra too: the same digits on any machine, and no contest with the folds' threads.
+    with threadpool_limits(limits=1):
+        slope, slope_error = _slope(best, material.sets)
+        comparison = _compare(material, best, matrix)
     booster = boost(material.X, material.sets, best.settings, best.rounds, seed=seed, device=device)
     booster.set_attr(best_iteration=None)
     raw = slope * best.score
@@ -155,7 +159,7 @@ def train(
             "slope": slope,
             "slope_se": slope_error,
             "age_range": [int(np.min(material.age)), int(np.max(material.age))],
-            "out_of_fold": _compare(material, best, matrix, threads),
+            "out_of_fold": comparison,
         },
     )
 
@@ -254,11 +258,11 @@ def _slope(best: OutOfFold, sets: MatchedSets) -> tuple[float, float | None]:
     return float(np.clip(fit.coefficients[0], 0.0, _LARGEST_SLOPE)), float(fit.standard_errors[0])
 
 
-def _compare(material: _Material, best: OutOfFold, matrix: FeatureMatrix, threads: int) -> list[dict[str, Any]]:
+def _compare(material: _Material, best: OutOfFold, matrix: FeatureMatrix) -> list[dict[str, Any]]:
     """Concordance and likelihood out of fold, of the model and of simpler ones."""
     scores = {
         "age + sex": np.zeros(len(best.score)),
-        **out_of_fold_baselines(material.X, material.sets, material.fold, matrix.plan, threads=threads),
+        **out_of_fold_baselines(material.X, material.sets, material.fold, matrix.plan),
         "boosted trees": best.score,
     }
     return [

@@ -186,7 +186,7 @@ class SimulationConfig(_Section):
     starts_on, ends_on
         First and last day of the register.
     minimum_age
-        Age (years) from which people are observed and use medication.
+        Age (years) from which people are observed; they use medication from 18.
     noncase_fraction
         Below 1 the register is an extract: everybody diagnosed, this share of all others, and the cases' siblings and
         spouses.

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from prodromal.simulate.config import ClassUse, SimulationConfig
 
-__all__ = ["OLDEST", "Law", "day_number", "resolve"]
+__all__ = ["ADULT_AGE", "OLDEST", "Law", "day_number", "resolve"]
 
 OLDEST = 110
+ADULT_AGE = 18
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -128,7 +129,7 @@ def _use_law(
     )
     shapes = [config.frailty.shape if name in PSYCHIATRIC else config.frailty.context_shape for name in uses]
     targets = read_prevalence(config.prevalence_table, tuple(uses))
-    by_age = initiation_rates(law, tuple(uses), targets, np.array(shapes), mortality, config.minimum_age)
+    by_age = initiation_rates(law, tuple(uses), targets, np.array(shapes), mortality, ADULT_AGE)
     rate = _by_birth_year(by_age, years[:-1], law.first_birth_year, config) * _trends(config, uses, years[:-1])
     cumulative = np.concatenate([np.zeros((*rate.shape[:3], 1)), np.cumsum(rate * np.diff(starts), axis=3)], axis=3)
     return law._replace(rate=np.concatenate([rate, np.zeros_like(rate[..., :1])], axis=3), cumulative=cumulative)
@@ -139,7 +140,7 @@ def _by_birth_year(
 ) -> npt.NDArray[np.float64]:
     births = np.arange(first_birth_year, config.ends_on.year - config.minimum_age + 1)
     age = np.clip(years[None, :] - births[:, None], -1, AGES - 1)
-    return np.where(age < config.minimum_age, 0.0, by_age[:, :, age]) / DAYS_PER_YEAR
+    return np.where(age < ADULT_AGE, 0.0, by_age[:, :, age]) / DAYS_PER_YEAR
 
 
 def _trends(

@@ -17,6 +17,7 @@ __all__ = ["FileFormat", "PartWriter", "TableWriter"]
 
 FileFormat = Literal["parquet", "csv"]
 _ROW_GROUP = 500_000
+_SMALL_ROW_GROUP = 50_000
 
 
 class TableWriter:
@@ -28,11 +29,14 @@ class TableWriter:
         The file, without its ending.
     file_format
         "parquet" or "csv".
+    row_group
+        Rows of a row group, and the most that wait in memory.
     """
 
-    def __init__(self, path: Path, file_format: FileFormat) -> None:
+    def __init__(self, path: Path, file_format: FileFormat, row_group: int = _SMALL_ROW_GROUP) -> None:
         self._path = path.with_name(f"{path.name}.{file_format}")
         self._format = file_format
+        self._row_group = row_group
         self._sink: pq.ParquetWriter | pc.CSVWriter | None = None
         self._waiting: list[pa.Table] = []
         self._rows_waiting = 0
@@ -51,9 +55,9 @@ class TableWriter:
         self._waiting.append(table)
         self._rows_waiting += table.num_rows
         self.rows += table.num_rows
-        if self._rows_waiting >= _ROW_GROUP:
+        if self._rows_waiting >= self._row_group:
             merged = pa.concat_tables(self._waiting)
-            whole = self._rows_waiting // _ROW_GROUP * _ROW_GROUP
+            whole = self._rows_waiting // self._row_group * self._row_group
             self._write(merged.slice(0, whole))
             self._waiting = [merged.slice(whole)] if whole < merged.num_rows else [merged.slice(0, 0)]
             self._rows_waiting -= whole
@@ -70,7 +74,7 @@ class TableWriter:
         if self._sink is None:
             self._sink = self._opened(table.schema)
         if isinstance(self._sink, pq.ParquetWriter):
-            self._sink.write_table(table, row_group_size=_ROW_GROUP)
+            self._sink.write_table(table, row_group_size=self._row_group)
         else:
             self._sink.write_table(_plain(table))
 
@@ -117,7 +121,7 @@ class PartWriter:
     def append(self, table: pa.Table, persons: int) -> None:
         """Take the rows of some whole persons."""
         if self._part is None:
-            self._part = TableWriter(self._folder / f"part-{self.parts:05d}", self._format)
+            self._part = TableWriter(self._folder / f"part-{self.parts:05d}", self._format, _ROW_GROUP)
             self.parts += 1
         self._part.append(table)
         self.rows += table.num_rows

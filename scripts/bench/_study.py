@@ -206,7 +206,7 @@ def odds_ratios(register: Register, sets: np.ndarray) -> dict[str, dict[str, flo
 
 
 def hazard_ratios(register: Register, cases: np.ndarray) -> dict[str, tuple[float, float]]:
-    """Log hazard ratio of death or invasive ventilation of recurrent users, by class, adjusted for age and sex."""
+    """Log hazard ratio of death or invasive ventilation of recurrent users by class, given age and sex."""
     start = register.diagnosis[cases]
     event_day = np.minimum(register.death[cases], register.ventilation[cases])
     stop = np.minimum(event_day, register.observed_to[cases])

@@ -64,12 +64,18 @@ def textbook_risk(frame):
 
 
 @given(people())
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_observed_risk_is_aalen_johansen_and_equals_the_inverse_weighted_sum(frame):
     data = taken(frame)
     ends = follow_up(data)
     everyone = np.zeros(data.n, dtype=np.intp)
     found = GroupedRisk(ends, everyone, 1)(data.weight)[0][0]
+    if np.isnan(found):
+        known = frame[(frame["event"] > 0) | (frame["time_days"] >= HORIZON)]
+        last = frame["time_days"].clip(upper=HORIZON).max()
+        assert last < HORIZON, "nobody was lost, and yet the risk is withheld"
+        assert (frame[frame["time_days"] == last]["event"] == 0).any(), f"{len(known)} known to the end"
+        return
     assert abs(found - textbook_risk(frame)) < 1e-12
     assert abs(ends.inverse_weights(data.weight)[ends.outcome].sum() / data.weight.sum() - found) < 1e-12
 
@@ -88,7 +94,7 @@ def test_days_need_not_be_whole(frame, shift):
 
 
 @given(people())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_a_weight_is_a_repetition_of_rows(frame):
     repeated = frame.loc[frame.index.repeat(frame["weight"])].assign(weight=1).reset_index(drop=True)
     one = evaluate(taken(frame), replicates=0, seed=1).tables
@@ -102,7 +108,7 @@ def test_a_weight_is_a_repetition_of_rows(frame):
 
 
 @given(people(), st.randoms(use_true_random=False))
-@settings(max_examples=25)
+@settings(max_examples=10)
 def test_the_order_of_rows_means_nothing(frame, random):
     shuffled = frame.sample(frac=1, random_state=random.randrange(1000))
     one, two = (evaluate(taken(f), replicates=0, seed=1).tables for f in (frame, shuffled))

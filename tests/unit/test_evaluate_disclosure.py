@@ -38,7 +38,7 @@ def reach(members, counts, hidden, which):
 def test_nothing_suppressed_can_be_computed_back():
     rng = np.random.default_rng(1)
     suppressed = 0
-    for _ in range(60):
+    for _ in range(25):
         members, counts = crossed(rng)
         hidden = suppress(members, counts, 10)
         assert not ((counts > 0) & (counts < 10) & ~hidden).any()
@@ -48,7 +48,7 @@ def test_nothing_suppressed_can_be_computed_back():
             low, high = reach(members, counts, hidden, which)
             assert high - low >= 9.99, "a suppressed count is known too closely"
         suppressed += int(hidden.sum())
-    assert suppressed > 100
+    assert suppressed > 60
 
 
 def test_a_table_without_small_cells_is_left_alone():
@@ -74,7 +74,7 @@ def small(seed, n=4000):
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_small_count_leaves(profile, seed):
     result = evaluate(small(seed), replicates=0, seed=1, profile=profile)
     rules = PROFILES[profile]

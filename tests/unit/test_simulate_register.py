@@ -207,6 +207,29 @@ def test_csv_holds_the_same_rows_as_parquet(tmp_path):
         assert found.equals(expected.cast(found.schema)), name
 
 
+@pytest.mark.parametrize("file_format", ["parquet", "csv"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"persons": 1},
+        {"persons": 50, "noncase_fraction": 1e-6},
+        {"persons": 200, "incidence_scale": 0.0},
+        {"persons": 200, "minimum_age": 60, "starts_on": "2015-01-01", "ends_on": "2016-12-31"},
+        {"persons": 200, "emigration_per_year": 0.0, "prodrome": {"below_age": 30}},
+    ],
+)
+def test_small_and_empty_registers_are_whole(tmp_path, settings, file_format):
+    config = SimulationConfig.scenario("strong", **settings)
+    summary = simulate(config, tmp_path / "r", seed=1, file_format=file_format)
+    assert summary.population == settings["persons"]
+    assert (summary.cases == 0) or settings["persons"] == 200
+    for name in ("persons", "outcomes", "relatives", "follow_up", "dispensings/part-00000"):
+        assert (tmp_path / "r" / f"{name}.{file_format}").is_file()
+    if file_format == "parquet" and "minimum_age" in settings:
+        age = read(tmp_path / "r", "persons").eval("(observed_from - birth_date).dt.days") / 365.25
+        assert age.min() >= 60
+
+
 def test_a_taken_folder_is_left_alone(tmp_path):
     output = tmp_path / "register"
     output.mkdir()

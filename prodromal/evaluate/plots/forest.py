@@ -55,12 +55,17 @@ def _panel(axes: Axes, rows: pd.DataFrame, title: str, reference: float, *, log:
         ticks = _ratio_ticks(left, right)
         axes.set_xticks(ticks, [rounded(t, 1) if t < 1 else rounded(t, 2).removesuffix(".0") for t in ticks])
     else:
-        axes.set_xticks([t for t in axes.get_xticks() if left <= t <= np.nanmax(np.append(high, value))])
+        axes.set_xticks([t for t in axes.get_xticks() if left <= t <= _largest(high, value)])
     axes.set_yticks(place, names if names is not None else [""] * len(rows))
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_title(title, loc="left", fontsize=10.5, color=MUTED, pad=10)
     for i in range(len(rows)):
         _write(axes, i, rows.iloc[i])
+
+
+def _largest(*columns: np.ndarray) -> float:
+    known = np.concatenate(columns)
+    return float(np.max(known, initial=-np.inf, where=np.isfinite(known)))
 
 
 def _write(axes: Axes, line: int, row: pd.Series) -> None:
