@@ -14,7 +14,9 @@ from prodromal.risk import Population, RiskModel, SearchSpace, train
 from prodromal.simulate import SimulationConfig, simulate
 from prodromal.sources import Source, TableSource, ingest
 
-SMALL_SEARCH = SearchSpace(max_depth=(2,), min_cases_per_leaf=(10.0,), features_per_tree=(0.5,), trials=1, max_rounds=40)
+SMALL_SEARCH = SearchSpace(
+    max_depth=(2,), min_cases_per_leaf=(10.0,), features_per_tree=(0.5,), trials=1, max_rounds=40
+)
 TABLES = ("persons", "dispensings", "outcomes", "relatives", "follow_up")
 
 
@@ -26,10 +28,10 @@ class World:
     folder: Path
 
     @classmethod
-    def make(cls, folder: Path, *, persons: int, noncase_fraction: float, scenario: str = "strong", **overrides) -> World:
-        config = SimulationConfig.scenario(
-            scenario, persons=persons, noncase_fraction=noncase_fraction, **overrides
-        )
+    def make(
+        cls, folder: Path, *, persons: int, noncase_fraction: float, scenario: str = "strong", **overrides
+    ) -> World:
+        config = SimulationConfig.scenario(scenario, persons=persons, noncase_fraction=noncase_fraction, **overrides)
         simulate(config, folder / "delivery", seed=7, file_format="parquet")
         return cls(folder / "delivery", folder)
 

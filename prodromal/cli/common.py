@@ -31,8 +31,10 @@ __all__ = [
     "parse_date",
     "progress",
     "provenance",
+    "read_frame",
     "refuse_existing",
     "say",
+    "write_table",
 ]
 
 RegisterFolder = Annotated[Path, typer.Argument(help="Folder of a register, made by 'prodromal ingest'.")]
@@ -102,8 +104,6 @@ def provenance(register: Register | None = None, model: Path | None = None, **fa
     found = {"prodromal": __version__}
     if register is not None:
         found["register"] = register.fingerprint
-        if register.manifest["settings"].get("synthetic"):
-            found["synthetic"] = "simulated people"
     if model is not None:
         from prodromal.risk.bundle import fingerprint
 
@@ -118,9 +118,26 @@ def read_frame(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        frame = pd.read_csv(path, dtype={"person_id": str})
     except (ValueError, OSError) as error:
         raise DataError(f"{path} is no readable CSV or Parquet file") from error
+    # Ids are numbers only where all of them are, as in a register: "007" stays text.
+    if "person_id" in frame and frame["person_id"].str.fullmatch(r"-?(0|[1-9][0-9]{0,17})").all():
+        frame["person_id"] = frame["person_id"].astype("int64")
+    return frame
+
+
+def write_table(frame: pd.DataFrame, path: Path, facts: dict[str, str]) -> None:
+    """Write a frame as Parquet with its provenance in the metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    named = {f"prodromal.{name}": value for name, value in facts.items()}
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **named})
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
 def index_dates(register: Register, *, on: str | None, file: Path | None) -> IndexDates:

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from prodromal.cli.common import Force, Model, Output, RegisterFolder, index_dates, provenance, refuse_existing, say
+from prodromal.cli.common import (
+    Force,
+    Model,
+    Output,
+    RegisterFolder,
+    index_dates,
+    provenance,
+    refuse_existing,
+    say,
+    write_table,
+)
 from prodromal.errors import DefinitionError
 
 __all__ = ["add_to"]
@@ -55,7 +65,7 @@ def explain(
     explained = explain_rows(loaded, matrix, opened.persons, by=by)
     if output.suffix == ".parquet":
         with atomic_file(output) as partial:
-            explained.to_frame().to_parquet(partial, index=False)
+            write_table(explained.to_frame(), partial, provenance(opened, model, plan=loaded.plan.fingerprint, by=by))
     else:
         from prodromal.explain.people import people_page
 

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from prodromal.cli.common import Force, Output, RegisterFolder, Seed, Threads, progress, refuse_existing, say
+from prodromal.cli.common import (
+    Force,
+    Output,
+    RegisterFolder,
+    Seed,
+    Threads,
+    progress,
+    provenance,
+    refuse_existing,
+    say,
+)
 from prodromal.errors import DefinitionError
 
 __all__ = ["add_to"]
@@ -36,6 +46,7 @@ def train(
     """Train boosted trees on matched sets; simpler models are fitted beside them and shown in the same table."""
     from prodromal.design import read_cohort
     from prodromal.features import FeaturePlan, build
+    from prodromal.files import sha256
     from prodromal.register import Register
     from prodromal.risk import Population, SearchSpace, save
     from prodromal.risk import train as fit
@@ -62,6 +73,7 @@ def train(
             threads=threads,
             device=device,
             progress=show,
+            provenance=provenance(opened, cohort=sha256(cohort)[:16], seed=seed),
         )
     save(model, output, replace=force)
     facts = model.training

@@ -124,6 +124,32 @@ class Population:
             alive = alive * (1 - leaving)
         return risk
 
+    def hazard(
+        self, *, age_years: npt.ArrayLike, sex: npt.ArrayLike, lag_days: int, until_days: npt.ArrayLike
+    ) -> _Floats:
+        """Cumulative incidence rate of the average person between `lag_days` and each person's `until_days`.
+
+        Parameters
+        ----------
+        age_years, sex : array_like of int, shape (n,)
+            As in ``risk``.
+        lag_days : int
+            Start of the time at risk, after the index date.
+        until_days : array_like of int, shape (n,)
+            End of the time at risk, after the index date; 0 is returned where it is not after the lag.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+        """
+        age, row = np.asarray(age_years, dtype=np.int64), np.asarray(sex, dtype=np.int64)
+        end = np.asarray(until_days, dtype=np.float64) / _DAYS_PER_YEAR
+        lag, total = lag_days / _DAYS_PER_YEAR, np.zeros(len(age))
+        for year in range(int(np.ceil(float(np.max(end, initial=0.0))))):
+            length = np.clip(np.minimum(end, year + 1) - max(lag, year), 0.0, None)
+            total += _at(self.incidence, row, age + year) * length
+        return total
+
     def to_frame(self) -> pd.DataFrame:
         """One row per sex and age: ``sex, age, incidence_per_100k, mortality_per_100k``."""
         import pandas as pd

@@ -1,4 +1,4 @@
-"""The command line: help with an example on every verb, and for bad input one sentence, its exit code, nothing written."""
+"""The command line: an example on every verb; for bad input one sentence, its exit code, and nothing written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from prodromal.cli.app import app, main
 
 VERBS = ["simulate", "ingest csv", "check", "cohort sets", "cohort landmark", "features", "train", "score", "explain",
-         "evaluate", "demo"]  # fmt: skip
+         "evaluate", "recalibrate", "demo"]  # fmt: skip
 PERSONS = "person_id,sex,birth_date,observed_from,observed_to\n1,M,1950-01-01,2005-07-01,2020-12-31\n"
 DISPENSINGS = "person_id,dispensed_on,atc\n1,2010-01-01,N06AB04\n"
 
@@ -56,7 +56,11 @@ def test_every_verb_has_help_with_an_example_that_names_it(verb):
         ("ingest csv --persons persons.csv --dispensings nowhere.csv --output out", 11, "no such file"),
         ("ingest csv --persons persons.csv --output out", 10, "dispensings"),
         ("ingest csv --persons persons.csv --dispensings empty.csv --output out", 11, "is empty"),
-        ("ingest csv --persons persons.csv --dispensings columns.csv --output out", 11, "no column for dispensings.atc"),
+        (
+            "ingest csv --persons persons.csv --dispensings columns.csv --output out",
+            11,
+            "no column for dispensings.atc",
+        ),
         ("ingest csv --persons persons.csv --dispensings dates.csv --output out", 11, "malformed_dispensed_on 1"),
         ("ingest csv --persons persons.csv --dispensings stranger.csv --output out", 11, "unknown_person 1"),
         ("ingest csv --persons persons.csv --dispensings d.csv --map atc=kod --output out", 11, "no column 'kod'"),

@@ -76,7 +76,14 @@ def test_the_table_has_no_circle():
 @pytest.mark.parametrize("path", [p for p in FILES if room_of(p) != "cli"], ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_below_the_command_line_nothing_prints_exits_or_reads_clock_or_environment(path):
     forbidden = {"print", "input", "exit", "quit", "breakpoint"}
-    attributes = {("sys", "exit"), ("os", "environ"), ("os", "getenv"), ("time", "time"), ("datetime", "now"), ("date", "today")}
+    attributes = {
+        ("sys", "exit"),
+        ("os", "environ"),
+        ("os", "getenv"),
+        ("time", "time"),
+        ("datetime", "now"),
+        ("date", "today"),
+    }
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in forbidden, f"line {node.lineno}: {node.func.id}"

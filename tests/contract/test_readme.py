@@ -30,7 +30,10 @@ def test_the_tour_runs(tmp_path, monkeypatch, capsys):
     assert page.count("Explained: ") >= 3
     assert "age" in page
     (python,) = blocks("python")
-    exec(compile(python.replace("seed=1)\nrisks", "seed=1, search=SEARCH)\nrisks"), "README.md", "exec"), {"SEARCH": _small()})  # noqa: S102
+    exec(
+        compile(python.replace("seed=1)\nrisks", "seed=1, search=SEARCH)\nrisks"), "README.md", "exec"),
+        {"SEARCH": _small()},
+    )
 
 
 def _small():

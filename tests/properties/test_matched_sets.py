@@ -59,6 +59,8 @@ def test_concordance_counts_pairs(frame, data):
 
 
 def test_a_set_without_a_case_is_refused():
-    frame = pd.DataFrame({"set_id": [0, 0, 1, 1], "case": [True, False, False, False], "person_id": range(4), "index_date": 0})
+    frame = pd.DataFrame(
+        {"set_id": [0, 0, 1, 1], "case": [True, False, False, False], "person_id": range(4), "index_date": 0}
+    )
     with pytest.raises(DataError, match="1 of 2"):
         MatchedSets.of(frame)

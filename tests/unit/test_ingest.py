@@ -75,8 +75,8 @@ def test_a_faulty_row_is_rejected_by_its_rule(tmp_path, rule):
     assert rejected[0]["raw"]
 
 
-MALFORMED_DATES = ["20100101", "01/02/2010", "2010-1-1", "2010-13-01", "2010-00-10", "10-01-01", "2010-01-01 10:00", "2010-01-01x",
-                   "2010/01/01", "０２", "today", "2011-02-29", "2010-06-31", "+2010-01-01", "1900-02-29"]  # fmt: skip
+MALFORMED_DATES = ["20100101", "01/02/2010", "2010-1-1", "2010-13-01", "2010-00-10", "10-01-01", "2010-01-01 10:00",
+                   "2010-01-01x", "2010/01/01", "０２", "today", "2011-02-29", "2010-06-31", "+2010-01-01", "1900-02-29"]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", MALFORMED_DATES)
@@ -100,7 +100,8 @@ def test_other_declared_forms(tmp_path, form, text):
 
 
 def test_births_and_deaths_of_which_only_the_year_is_known(tmp_path):
-    persons = "person_id,sex,birth_date,observed_from,observed_to,death_date\n1,1,1950,2005-01-01,2020-01-01,2012\n2,2,1950-04,2005-01-01,2020-01-01,2012-02\n"
+    header = PERSONS.splitlines()[0]
+    persons = f"{header}\n1,1,1950,2005-01-01,2020-01-01,2012\n2,2,1950-04,2005-01-01,2020-01-01,2012-02\n"
     run(write(tmp_path, HEADER + GOOD, persons))
     frame = Register.open(tmp_path / "register").frame("persons")
     assert [str(d)[:10] for d in frame["birth_date"]] == ["1950-07-01", "1950-04-15"]
@@ -121,7 +122,12 @@ def test_duplicates_are_identical_in_every_column_mapped_or_not(tmp_path):
 
 
 def test_a_return_cancels_the_nearest_earlier_dispensing(tmp_path):
-    rows = ["1,2010-01-01,N06AB04,10,,1", "1,2010-02-01,N06AB04,20,,1", "1,2010-03-01,N06AB04,30,,1", "1,2010-02-15,N06AB04,-20,,-1"]
+    rows = [
+        "1,2010-01-01,N06AB04,10,,1",
+        "1,2010-02-01,N06AB04,20,,1",
+        "1,2010-03-01,N06AB04,30,,1",
+        "1,2010-02-15,N06AB04,-20,,-1",
+    ]
     account = run(write(tmp_path, HEADER + "\n".join(rows) + "\n"))
     assert account.rejected == {"return": 1, "returned": 1}
     assert list(Register.open(tmp_path / "register").history(0)["ddd"]) == [10, 30]
@@ -181,7 +187,9 @@ def test_ids_of_text_and_of_numbers_are_not_mixed_up(tmp_path):
 @pytest.mark.parametrize("parts", [1, 3, 1000])
 def test_parts_split_no_person_and_lose_no_row(tmp_path, parts):
     draw = random.Random(5)
-    rows = [f"{draw.choice([1, 2, 3])},201{draw.randint(0, 4)}-0{draw.randint(1, 9)}-11,N06AB04,{n},1,1" for n in range(40)]
+    rows = [
+        f"{draw.choice([1, 2, 3])},201{draw.randint(0, 4)}-0{draw.randint(1, 9)}-11,N06AB04,{n},1,1" for n in range(40)
+    ]
     folder = write(tmp_path, HEADER + "\n".join(rows) + "\n")
     tables = (TableSource("persons", (folder / "persons.csv",)), TableSource("dispensings", (folder / "d.csv",)))
     source = Source(tables, extracted_on=date(2021, 1, 1), max_rejected=1.0)
@@ -253,7 +261,9 @@ def test_a_changed_byte_is_found(tmp_path):
         Register.open(folder / "register").verify()
 
 
-@pytest.mark.parametrize("settings", [{"decimal": ";"}, {"date_format": "%Y"}, {"encoding": "ebcdic"}, {"max_rejected": 2.0}])
+@pytest.mark.parametrize(
+    "settings", [{"decimal": ";"}, {"date_format": "%Y"}, {"encoding": "ebcdic"}, {"max_rejected": 2.0}]
+)
 def test_settings_are_checked(tmp_path, settings):
     with pytest.raises(DefinitionError):
         run(write(tmp_path, HEADER + GOOD), **settings)

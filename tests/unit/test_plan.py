@@ -27,8 +27,16 @@ def test_the_psychiatric_plan_covers_the_study():
     assert {"N05A", "N05B", "N05C", "N06A", "N05BA", "N05BB", "N05CF", "N05CH", "N06AA", "N06AB", "C10AA", "A02BC"} <= {
         group.name for group in plan.groups
     }
-    assert [window.label for window in plan.windows] == ["0-90 days", "90-365 days", "1-2 years", "2-5 years", "5-10 years"]
-    assert not any(group.matches(code) for group in plan.groups for code in ("N07XX02", "N06AA09", "N02AA05", "M03BX01"))
+    assert [window.label for window in plan.windows] == [
+        "0-90 days",
+        "90-365 days",
+        "1-2 years",
+        "2-5 years",
+        "5-10 years",
+    ]
+    assert not any(
+        group.matches(code) for group in plan.groups for code in ("N07XX02", "N06AA09", "N02AA05", "M03BX01")
+    )
 
 
 def test_toml_is_read_back():
@@ -78,4 +86,6 @@ def test_the_fingerprint_changes_with_the_values(old, new):
 
 
 def test_the_fingerprint_does_not_change_with_words():
-    assert FeaturePlan.parse(GOOD).fingerprint == FeaturePlan.parse(GOOD.replace('"antidepressants"', '"AD"')).fingerprint
+    assert (
+        FeaturePlan.parse(GOOD).fingerprint == FeaturePlan.parse(GOOD.replace('"antidepressants"', '"AD"')).fingerprint
+    )

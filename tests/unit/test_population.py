@@ -18,7 +18,11 @@ def flat(incidence: float, mortality: float) -> Population:
 
 
 @given(
-    rate=st.floats(1e-6, 0.2), death=st.floats(0, 0.5), f=st.floats(-2, 2), lag=st.integers(0, 1500), width=st.integers(1, 4000)
+    rate=st.floats(1e-6, 0.2),
+    death=st.floats(0, 0.5),
+    f=st.floats(-2, 2),
+    lag=st.integers(0, 1500),
+    width=st.integers(1, 4000),
 )
 def test_constant_rates_have_a_closed_form(rate, death, f, lag, width):
     found = flat(rate, death).risk([f], age_years=[60], sex=[0], lag_days=lag, horizon_days=lag + width)[0]
@@ -31,7 +35,9 @@ def test_constant_rates_have_a_closed_form(rate, death, f, lag, width):
 def test_rates_change_with_age_in_mid_year():
     rates = np.zeros((2, AGES))
     rates[:, 61:] = 0.01
-    risk = Population("step", rates, np.zeros((2, AGES))).risk([0.0], age_years=[60], sex=[1], lag_days=0, horizon_days=731)
+    risk = Population("step", rates, np.zeros((2, AGES))).risk(
+        [0.0], age_years=[60], sex=[1], lag_days=0, horizon_days=731
+    )
     # Half a year at 61 in the first year, all of the second.
     np.testing.assert_allclose(risk, 1 - np.exp(-0.01 * (0.5 + 731 / YEAR - 1)), rtol=1e-12)
 
@@ -45,7 +51,9 @@ def test_unknown_sex_is_the_mean_of_both():
 
 @given(f=st.lists(st.floats(-3, 3), min_size=2, max_size=2, unique=True))
 def test_a_higher_score_is_a_higher_risk(f):
-    low, high = Population.sweden_like().risk(sorted(f), age_years=[70, 70], sex=[0, 0], lag_days=365, horizon_days=1826)
+    low, high = Population.sweden_like().risk(
+        sorted(f), age_years=[70, 70], sex=[0, 0], lag_days=365, horizon_days=1826
+    )
     assert low <= high
 
 

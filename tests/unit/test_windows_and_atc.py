@@ -39,7 +39,14 @@ def test_tiles_touch_and_do_not_overlap():
 
 @pytest.mark.parametrize(
     ("raw", "repaired"),
-    [("n06ab04", "N06AB04"), (" N06 AB 04\t", "N06AB04"), ("N", "N"), ("N06", "N06"), ("N06A", "N06A"), ("N06AB", "N06AB")],
+    [
+        ("n06ab04", "N06AB04"),
+        (" N06 AB 04\t", "N06AB04"),
+        ("N", "N"),
+        ("N06", "N06"),
+        ("N06A", "N06A"),
+        ("N06AB", "N06AB"),
+    ],
 )
 def test_case_and_blanks_are_repaired(raw, repaired):
     assert clean(raw) == repaired

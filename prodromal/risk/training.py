@@ -20,7 +20,7 @@ from prodromal.risk.normaliser import estimate_normaliser
 from prodromal.risk.sets import MatchedSets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from prodromal.design import Cohort
     from prodromal.features import FeatureMatrix
@@ -88,6 +88,7 @@ def train(
     threads: int = 1,
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
+    provenance: Mapping[str, str] | None = None,
 ) -> RiskModel:
     """Train a model on matched sets.
 
@@ -109,6 +110,8 @@ def train(
         Where the trees are grown.
     progress : callable, optional
         Called with combinations done and in all.
+    provenance : mapping, optional
+        Where the data came from, kept with the model.
 
     Returns
     -------
@@ -160,6 +163,7 @@ def train(
             "slope_se": slope_error,
             "age_range": [int(np.min(material.age)), int(np.max(material.age))],
             "out_of_fold": comparison,
+            "provenance": dict(provenance or {}),
         },
     )
 
@@ -187,7 +191,7 @@ def _prepare(matrix: FeatureMatrix, cohort: Cohort, folds: int, seed: int) -> _M
         _folds(ordered["family"].to_numpy(), sets, folds, seed),
         np.asarray(~sets.is_case),
         ordered["age_years"].to_numpy(dtype=np.int64),
-        (ordered["sex"] == "F").to_numpy(dtype=np.int64),
+        (ordered["sex"] == "F").to_numpy().astype(np.int64),
     )
 
 
