@@ -54,10 +54,12 @@ def evaluate(
     force: Force = False,
 ) -> None:
     """Discrimination, calibration and usefulness with intervals: JSON, CSV tables and report.html."""
+    import json
+
     from prodromal.design import read_cohort
     from prodromal.evaluate import EvaluationData, join_outcomes
     from prodromal.evaluate import evaluate as compute
-    from prodromal.files import atomic_folder
+    from prodromal.files import atomic_folder, sha256, write_text
 
     refuse_existing(output, force)
     if (register is None) != (model is None):
@@ -81,9 +83,17 @@ def evaluate(
         profile=profile,
         workers=threads,
     )
-    facts = provenance(extras.register if extras else None, model, seed=seed, profile=profile)
+    facts = provenance(
+        extras.register if extras else None,
+        model,
+        seed=seed,
+        profile=profile,
+        risks=sha256(risks)[:16],
+        cohort=sha256(cohort)[:16],
+    )
     with atomic_folder(output, replace=force) as folder:
         result.to_json(folder / "evaluation.json")
+        write_text(folder / "provenance.json", json.dumps(facts, indent=1, sort_keys=True) + "\n")
         result.to_csv(folder / "tables")
         result.to_html(
             folder / "report.html",
