@@ -38,6 +38,10 @@ def add_to(app: typer.Typer) -> None:
         "landmark",
         epilog="Example: prodromal cohort landmark register --on 2016-01-01 --split 0.4 --part held-out -o held",
     )(landmark)
+    verb.command(
+        "anchored",
+        epilog="Example: prodromal cohort anchored register --comparator sibling --seed 1 --output siblings.parquet",
+    )(anchored)
     app.add_typer(verb, name="cohort")
 
 
@@ -91,6 +95,28 @@ def landmark(
     opened = Register.open(register)
     question = Outcome(outcome, lag_days, round(horizon_years * 365.25), min_history_days)
     drawn = draw_landmark_cohort(opened, question, on=parse_date(on), among=_among(opened, split, part, split_seed))
+    _finish(opened, drawn, output)
+
+
+def anchored(
+    register: RegisterFolder,
+    *,
+    output: Output,
+    seed: Seed,
+    comparator: Annotated[str, typer.Option(help="population, sibling or spouse.")] = "population",
+    outcome: _Name = "ALS",
+    min_history_days: _History = 730,
+    controls_per_case: Annotated[int, typer.Option(min=1, help="Population controls for each case.")] = 5,
+    force: Force = False,
+) -> None:
+    """Diagnosis-anchored sets for the association study: the index date is the diagnosis of the case."""
+    from prodromal.design import Outcome, draw_anchored_sets
+    from prodromal.register import Register
+
+    refuse_existing(output, force)
+    opened = Register.open(register)
+    question = Outcome(outcome, min_history_days=min_history_days)
+    drawn = draw_anchored_sets(opened, question, comparator=comparator, seed=seed, controls_per_case=controls_per_case)
     _finish(opened, drawn, output)
 
 

@@ -163,10 +163,14 @@ class _Extras:
         """People with a high, a typical and a low rate ratio, none of them named."""
         if number == 0:
             return []
+        from dataclasses import replace
+
         import numpy as np
 
         from prodromal.explain.people import people_sections
+        from prodromal.explain.person import CAUTION
         from prodromal.features import build
+        from prodromal.page import callout
 
         ordered = (
             risks[risks["score"].notna()].sort_values(["score", "risk"], kind="stable")
@@ -176,7 +180,8 @@ class _Extras:
         places = np.unique(np.linspace(0, len(ordered) - 1, number).round().astype(int))[::-1]
         chosen = ordered.iloc[places]
         titles = [_title(place / max(len(ordered) - 1, 1)) for place in places]
-        return people_sections(self.register, self.model, build(self.model.plan, self.register, chosen), titles)
+        sections = people_sections(self.register, self.model, build(self.model.plan, self.register, chosen), titles)
+        return [replace(sections[0], html=callout(CAUTION) + sections[0].html), *sections[1:]]
 
     def _scored(self, cohort: Cohort) -> Any:
         from prodromal.evaluate import MatchedSets

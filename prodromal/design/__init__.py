@@ -1,5 +1,6 @@
 """A design decides who is looked at, when, and at risk of what. It never sees a feature."""
 
+from prodromal.design.anchored_sets import Comparator, draw_anchored_sets
 from prodromal.design.cohort import Cohort, Outcome
 from prodromal.design.files import read_cohort, write_cohort
 from prodromal.design.landmark_cohort import draw_landmark_cohort

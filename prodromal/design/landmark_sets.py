@@ -13,9 +13,11 @@ from prodromal.design.sampling import Sampler
 from prodromal.errors import DefinitionError, NotEstimable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from prodromal.register import Register
 
-__all__ = ["draw_landmark_sets"]
+__all__ = ["assemble", "draw_landmark_sets"]
 
 
 def draw_landmark_sets(
@@ -72,29 +74,56 @@ def draw_landmark_sets(
     chosen = facts.usable if among is None else facts.usable & among
     cases, index = _cases(facts, chosen, random, flow)
     sampler = Sampler(facts, chosen)
-    rows, days, sets, calipers = [], [], [], []
-    for number, (case, day) in enumerate(zip(cases, index, strict=True)):
-        controls, caliper = sampler.draw(case, day, controls_per_case, max_caliper_years, random)
+    sets = (sampler.draw(c, t, controls_per_case, max_caliper_years, random) for c, t in zip(cases, index, strict=True))
+    return assemble(facts, cases, index, sets, flow)
+
+
+def assemble(
+    facts: Facts,
+    cases: npt.NDArray[np.int64],
+    index: npt.NDArray[np.int32],
+    sets: Iterable[tuple[npt.NDArray[np.int64], int]],
+    flow: Attrition,
+) -> Cohort:
+    """Put cases and their controls into one frame.
+
+    Parameters
+    ----------
+    facts : Facts
+        About all people.
+    cases : ndarray of int64, shape (n_cases,)
+        Rows of the persons table.
+    index : ndarray of int32, shape (n_cases,)
+        Index day of each case and its controls.
+    sets : iterable of (ndarray of int64, int)
+        For each case its controls and the caliper in years.
+    flow : Attrition
+        Gets the last steps.
+
+    Raises
+    ------
+    NotEstimable
+        If no case has a control.
+    """
+    rows, days, numbers, calipers = [], [], [], []
+    for number, (case, day, (controls, caliper)) in enumerate(zip(cases, index, sets, strict=True)):
         if len(controls):
+            size = len(controls) + 1
             rows.append(np.concatenate([[case], controls]))
-            days.append(np.full(len(controls) + 1, day, dtype=np.int32))
-            sets.append(np.full(len(controls) + 1, number, dtype=np.int64))
-            calipers.append(np.full(len(controls) + 1, caliper, dtype=np.int16))
+            days.append(np.full(size, day, dtype=np.int32))
+            numbers.append(np.full(size, number, dtype=np.int64))
+            calipers.append(np.full(size, caliper, dtype=np.int16))
     if not rows:
         raise NotEstimable(f"no control was at risk for any of the {len(cases)} cases")
     members = np.concatenate(rows)
     flow.step("with at least one control", len(rows), len(members) - len(rows))
-    short = sum(len(row) - 1 < controls_per_case for row in rows)
-    flow.step(
-        f"of these with fewer than {controls_per_case} controls",
-        short,
-        sum(len(r) - 1 for r in rows if len(r) - 1 < controls_per_case),
-    )
     frame = facts.frame(members, np.concatenate(days))
-    frame.insert(0, "set_id", np.concatenate(sets))
+    frame.insert(0, "set_id", np.concatenate(numbers))
     frame.insert(1, "case", np.concatenate([np.arange(len(row)) == 0 for row in rows]))
     frame["caliper_years"] = np.concatenate(calipers)
-    return Cohort(frame, outcome, flow.to_frame())
+    widened = int((frame.loc[frame["case"], "caliper_years"] > 0).sum())
+    flow.step("of these with a widened caliper of birth years", widened, 0)
+    return Cohort(frame, facts.outcome, flow.to_frame())
 
 
 def _cases(

@@ -22,7 +22,7 @@ __all__ = ["people_page", "people_sections"]
 def people_sections(
     register: Register, model: RiskModel, matrix: FeatureMatrix, titles: Sequence[str]
 ) -> list[Section]:
-    """One section for each row of a matrix."""
+    """One section for each row of a matrix; whoever shows them shows ``CAUTION`` too."""
     explanation = explain(model, matrix, register.persons, by=By.CLASS)
     risks = model.score(matrix, register.persons)
     return [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prodromal.explain.timeline import draw_timeline
-from prodromal.page import Row, Section, bars, callout, details, figure, number, one_in, paragraph, per_100k, strip
+from prodromal.page import Row, Section, bars, details, figure, number, one_in, paragraph, per_100k, strip
 from prodromal.page.parts import join
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ def person_section(
             _timeline_in_words(days),
         ),
         details("What the model could not see", paragraph(_unseen(matrix, position, str(risk["flags"])))),
-        callout(CAUTION),
     ]
     return Section(anchor, title, join(parts))
 
