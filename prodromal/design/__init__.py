@@ -9,7 +9,9 @@ from prodromal.design.split import family_components, held_out
 
 __all__ = [
     "Cohort",
+    "Comparator",
     "Outcome",
+    "draw_anchored_sets",
     "draw_landmark_cohort",
     "draw_landmark_sets",
     "family_components",
