@@ -100,7 +100,7 @@ def _cases(facts: Facts, flow: Attrition) -> npt.NDArray[np.int64]:
     flow.step(f"known sex and birth date, observed for {facts.outcome.min_history_days} days before", kept.sum(), 0)
     if not kept.any():
         raise NotEstimable(f"none of the {len(diagnosed)} cases was observed long enough before diagnosis")
-    return diagnosed[kept]
+    return np.asarray(diagnosed[kept])
 
 
 def _relatives(

@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 
 from prodromal.cli.app import app, main
 
-VERBS = ["simulate", "ingest csv", "check", "cohort sets", "cohort landmark", "cohort anchored", "features", "train", "score", "explain",
-         "evaluate", "recalibrate", "demo"]  # fmt: skip
+VERBS = [
+    *("simulate", "ingest csv", "check", "cohort sets", "cohort landmark", "cohort anchored", "features", "train"),
+    *("score", "explain", "evaluate", "recalibrate", "demo"),
+]
 PERSONS = "person_id,sex,birth_date,observed_from,observed_to\n1,M,1950-01-01,2005-07-01,2020-12-31\n"
 DISPENSINGS = "person_id,dispensed_on,atc\n1,2010-01-01,N06AB04\n"
 
