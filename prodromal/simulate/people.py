@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK", "NEVER", "People", "Population"]
 
-BLOCK = 8192
+BLOCK = 4096
 NEVER = np.int64(2**40)
 _OLDEST_YEARS = 105.0
 # younger cohorts are larger, older ones lived through higher mortality: gives Swedish shares over 65 and over 80

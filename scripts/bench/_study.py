@@ -148,7 +148,7 @@ def exposures(register: Register, name: str, rows: np.ndarray, day: np.ndarray) 
 
 
 def conditional_logistic(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log odds ratios and standard errors; x has shape (sets, members, terms), the case first. Newton on the softmax."""
+    """Log odds ratios and standard errors; x has shape (sets, members, terms), the case first (Newton)."""
     beta = np.zeros(x.shape[2])
     for _ in range(30):
         eta = x @ beta

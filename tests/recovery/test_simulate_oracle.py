@@ -15,7 +15,7 @@ from tests.recovery.test_simulate_study import study
 LAG, HORIZON = 365, 1826
 
 
-def landmark_sets(folder, scenario, *, seed=4, persons=800_000, scale=5.0, fraction=0.02, most=1500):
+def landmark_sets(folder, scenario, *, seed=4, persons=600_000, scale=5.0, fraction=0.02, most=1500):
     """Matched sets and index dates drawn as for training: the case is diagnosed within (lag, horizon] of the date."""
     config = SimulationConfig.scenario(
         scenario, persons=persons, incidence_scale=scale, noncase_fraction=fraction, ends_on="2020-12-31"
@@ -67,7 +67,7 @@ def strong(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    register, sets, index = landmark_sets(tmp_path_factory.mktemp("simulated") / "published", "published", most=2500)
+    register, sets, index = landmark_sets(tmp_path_factory.mktemp("simulated") / "published", "published", most=2000)
     return register, sets, index, scores(register, sets, index)
 
 
@@ -79,7 +79,7 @@ def test_the_oracle_obeys_the_laws_of_likelihood_ratios(strong, published):
 
 
 def test_without_effects_every_history_is_worth_nothing(tmp_path):
-    register, sets, index = landmark_sets(tmp_path / "null", "null", persons=200_000, scale=20.0, most=200)
+    register, sets, index = landmark_sets(tmp_path / "null", "null", persons=60_000, scale=40.0, most=200)
     assert len(sets) > 100
     np.testing.assert_allclose(scores(register, sets, index), 0.0, atol=1e-12)
 

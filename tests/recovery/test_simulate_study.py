@@ -42,7 +42,7 @@ def published(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def null(tmp_path_factory):
-    return drawn(tmp_path_factory.mktemp("simulated") / "null", "null", persons=300_000)
+    return drawn(tmp_path_factory.mktemp("simulated") / "null", "null", persons=250_000)
 
 
 def test_odds_ratios_beyond_one_year_are_the_published_ones(published):
@@ -124,7 +124,7 @@ def test_negative_controls_have_no_association(tmp_path):
 
 
 def test_effects_below_65_end_there(tmp_path):
-    register, sets = drawn(tmp_path / "r", "under-65", persons=400_000, psychiatric={"hypnotics": {"last_year": 12.0}})
+    register, sets = drawn(tmp_path / "r", "under-65", persons=300_000, psychiatric={"hypnotics": {"last_year": 12.0}})
     age = (register.diagnosis[sets[:, 0]] - register.birth[sets[:, 0]]) / 365.25
     young = study.odds_ratios(register, sets[age < 65])["hypnotics"]
     old = study.odds_ratios(register, sets[age >= 65])["hypnotics"]

@@ -21,7 +21,9 @@ oracle_room = sys.modules[oracle_function.__module__]
 
 @pytest.fixture(scope="module")
 def strong(tmp_path_factory):
-    return landmark_sets(tmp_path_factory.mktemp("simulated") / "strong", "strong", persons=800_000, most=1000)
+    drawn = landmark_sets(tmp_path_factory.mktemp("simulated") / "strong", "strong", persons=600_000, most=1000)
+    assert max(abs(z) for z in laws(scores(*drawn)).values()) < 4
+    return drawn
 
 
 FAULTS = {
@@ -36,7 +38,6 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_oracle_breaks_the_laws_of_likelihood_ratios(strong, monkeypatch, fault):
     right = oracle_room._signal_law
-    assert max(abs(z) for z in laws(scores(*strong)).values()) < 4
     monkeypatch.setattr(oracle_room, "_signal_law", lambda law: FAULTS[fault](right(law)))
     assert max(abs(z) for z in laws(scores(*strong)).values()) > 4
 
@@ -66,14 +67,13 @@ def test_a_rate_ten_percent_off_is_noticed(monkeypatch, event):
     monkeypatch.setattr(
         law_room, "read_rates", lambda path, shipped: right(path, shipped) * (1.1 if shipped.startswith(table) else 1.0)
     )
-    z, observed, wanted = z_scores(taken(), event)
-    assert (z**2).sum() > 45
+    _, observed, wanted = z_scores(taken(), event)
     assert abs(observed.sum() / wanted.sum() - 1) > 0.05
 
 
 def test_depletion_of_carriers_is_noticed(monkeypatch):
     monkeypatch.setattr(liability_room._Depletion, "table", lambda self, own: own)
-    _, observed, wanted = z_scores(taken(20, family={"carrier_share": 0.02}), "diagnoses")
+    _, observed, wanted = z_scores(taken(40, family={"carrier_share": 0.02}), "diagnoses")
     assert abs(observed.sum() / wanted.sum() - 1) > 0.06
 
 

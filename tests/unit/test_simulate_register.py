@@ -12,6 +12,7 @@ import pytest
 
 from prodromal.errors import DefinitionError, OutputError
 from prodromal.simulate import SimulationConfig, simulate
+from prodromal.simulate.people import BLOCK
 
 CONFIG = SimulationConfig.scenario("strong", persons=20_000, incidence_scale=40.0, noncase_fraction=0.2)
 
@@ -263,6 +264,6 @@ def test_bad_arguments_are_refused(tmp_path, arguments, message):
 
 def test_progress_counts_to_the_end(tmp_path):
     seen = []
-    config = SimulationConfig.scenario("published", persons=20_000, noncase_fraction=0.01)
+    config = SimulationConfig.scenario("published", persons=2 * BLOCK + 1, noncase_fraction=0.01)
     simulate(config, tmp_path / "r", seed=1, threads=2, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
