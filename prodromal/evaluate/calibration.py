@@ -37,7 +37,7 @@ __all__ = [
 
 CLIP = 1e-8
 _EXACT_UP_TO = 1 << 13
-_CELLS = 1 << 12
+_CELLS = 1 << 11
 PER_100K = 1e5
 STABLE_EVENTS = 200
 FEW_EVENTS = 100
@@ -246,7 +246,7 @@ def calibration_statistic(
 
     names = ("in_the_large", "intercept", "slope", "ici_per_100k", "e50_per_100k", "e90_per_100k", "emax_per_100k")
     none = "no outcome in the window" if n_events == 0 else ""
-    unstable = "" if n_events >= FEW_EVENTS else f"unstable: {n_events} events, fewer than {FEW_EVENTS}"
+    unstable = "" if n_events >= FEW_EVENTS else f"unstable: fewer than {FEW_EVENTS} events"
     rows: list[dict[str, object]] = [
         {"model": model, "measure": name, "note": (none if i == 0 else why) or unstable, "_distance": i > 2}
         for i, name in enumerate(names)
@@ -257,19 +257,21 @@ def calibration_statistic(
     return Statistic([*rows, *curve_rows], compute)
 
 
-def slope_of(risk: Ordering, outcome: NDArray[np.bool_], *, link: Link = Link.CLOGLOG) -> Callable[[Weighting], float]:
-    """Give the calibration slope as a function of the weights; NaN with fewer than 10 events."""
+def slope_of(
+    risk: Ordering, outcome: NDArray[np.bool_], whole: Weighting, *, link: Link = Link.CLOGLOG
+) -> Callable[[Weighting], float]:
+    """Give the calibration slope as a function of the weights, begun from that of `whole`; NaN with few events."""
     at = RiskGrid.of(risk, outcome, link)
     if _why_not(int(outcome.sum()), len(outcome), at.x):
         return lambda _: np.nan
     line = np.column_stack([np.ones_like(at.x), at.x])
 
-    def slope(weighting: Weighting) -> float:
+    def both(weighting: Weighting, start: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         trials, successes = at.counts(weighting.known)
-        found = fit(line, successes, trials, link=link)
-        return float(found.coefficients[1])
+        return fit(line, successes, trials, link=link, start=start).coefficients
 
-    return slope
+    start = both(whole)
+    return lambda weighting: float(both(weighting, start)[1])
 
 
 def curve_grid(risk: NDArray[np.float64], weight: NDArray[np.float64], n_points: int = 41) -> NDArray[np.float64]:
@@ -291,7 +293,7 @@ def _why_not(n_events: int, n_rows: int, x: NDArray[np.float64]) -> str:
     if np.ptp(x) < 1e-9:
         return "predictions do not vary"
     if n_events < LEAST_EVENTS:
-        return f"only {n_events} events"
+        return f"fewer than {LEAST_EVENTS} events"
     return ""
 
 
@@ -334,8 +336,7 @@ class _Starts:
     """Coefficients on the data themselves, from which every draw starts."""
 
     def __init__(self, at: RiskGrid, line: NDArray[np.float64], curve: _Curve | None, population: Population) -> None:
-        known = population.ends.inverse_weights(population.data.weight)
-        trials, successes = at.counts(known)
+        trials, successes = at.counts(population.whole.known)
         self.large = fit(line[:, :1], successes, trials, link=at.link, offset=at.x).coefficients
         self.joint = fit(line, successes, trials, link=at.link).coefficients
         self.curve = None if curve is None else fit(curve.basis, successes, trials, link=at.link).coefficients

@@ -53,6 +53,12 @@ class Profile:
             f"subtraction, are suppressed{rounding}. Estimates are shown with {_DIGITS} significant digits."
         )
 
+    def count(self, number: float) -> float:
+        """Give a count as it may be shown; NaN where it may not."""
+        return (
+            float("nan") if 0 < number < self.smallest else float(_round_to(np.array(number, dtype=float), self.base))
+        )
+
 
 class _Profiles(dict[str, Profile]):
     def of(self, name: str) -> Profile:

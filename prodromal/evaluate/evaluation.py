@@ -14,7 +14,7 @@ from prodromal.evaluate.data import DEATH, OUTCOME, EvaluationData, MatchedSets
 from prodromal.evaluate.disclosure import PROFILES, control
 from prodromal.evaluate.groups import AGE_EDGES
 from prodromal.evaluate.matched import compute_matched_concordance
-from prodromal.evaluate.resample import Population, Statistic, combine, estimate
+from prodromal.evaluate.resample import Population, Statistic, combine, estimate, in_threads
 from prodromal.evaluate.splines import weighted_quantile
 from prodromal.evaluate.tables import (
     by_subgroup,
@@ -31,7 +31,7 @@ from prodromal.evaluate.utility import CAPACITIES
 from prodromal.evaluate.words import summary_sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from prodromal.evaluate.disclosure import Profile
@@ -76,8 +76,19 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Give facts, warnings, summary and tables as plain values; a number that does not exist is None."""
         tables = {name: _records(frame) for name, frame in self.released.items()}
-        told = {"facts": dict(self.facts), "warnings": list(self.warnings), "disclosure": self.profile.sentence}
+        told = {"facts": self._released_facts(), "warnings": list(self.warnings), "disclosure": self.profile.sentence}
         return told | {"summary": self.summary(), "tables": tables}
+
+    def _released_facts(self) -> dict[str, Any]:
+        overview = self.released["overview"].set_index("item")["n"]
+        shown = {
+            "n": overview["people"],
+            "events": overview["outcome in the window"],
+            "lost_before_horizon": overview["lost before the horizon"],
+            "families": self.profile.count(self.facts["families"]),
+            "rows_without_weight": self.profile.count(self.facts["rows_without_weight"]),
+        }
+        return dict(self.facts) | {k: None if np.isnan(v) else int(v) for k, v in shown.items()}
 
     def to_json(self, path: Path) -> None:
         """Write `to_dict` as JSON."""
@@ -178,7 +189,7 @@ def evaluate(
     profile : {"acro", "opensafely", "ohdsi"}
         Disclosure rules for everything that leaves.
     workers : int
-        Threads for the bootstrap.
+        Threads. They change no number.
 
     Returns
     -------
@@ -191,16 +202,16 @@ def evaluate(
     """
     rules = PROFILES.of(profile)
     population = Population.of(data)
-    wanted: dict[str, Statistic | None] = {
-        "discrimination": discrimination(population),
-        "calibration": calibration(population),
-        "calibration_deciles": decile_groups(population),
-        "calibration_cells": cells(population, age_edges),
-        "subgroups": by_subgroup(population, age_edges, groups),
-        "capacity": capacity(population, capacities),
-        "thresholds": flags_at(population, thresholds) if len(thresholds) else None,
-        "decision_curve": decision_curve(population, curve_thresholds),
-        "time_dependent_auc": time_dependent_auc(population),
+    wanted: dict[str, Callable[[], Statistic | None]] = {
+        "discrimination": lambda: discrimination(population),
+        "calibration": lambda: calibration(population),
+        "calibration_deciles": lambda: decile_groups(population),
+        "calibration_cells": lambda: cells(population, age_edges),
+        "subgroups": lambda: by_subgroup(population, age_edges, groups),
+        "capacity": lambda: capacity(population, capacities),
+        "thresholds": lambda: flags_at(population, thresholds) if len(thresholds) else None,
+        "decision_curve": lambda: decision_curve(population, curve_thresholds),
+        "time_dependent_auc": lambda: time_dependent_auc(population),
     }
     tables = _estimated(population, wanted, replicates, seed, workers)
     tables = _with_curve_apart(tables)
@@ -216,9 +227,14 @@ def evaluate(
 
 
 def _estimated(
-    population: Population, wanted: Mapping[str, Statistic | None], replicates: int, seed: int, workers: int
+    population: Population,
+    wanted: Mapping[str, Callable[[], Statistic | None]],
+    replicates: int,
+    seed: int,
+    workers: int,
 ) -> dict[str, pd.DataFrame]:
-    named = {name: statistic for name, statistic in wanted.items() if statistic is not None}
+    built = in_threads(list(wanted.values()), workers)
+    named = {name: statistic for name, statistic in zip(wanted, built, strict=True) if statistic is not None}
     whole = estimate(population, combine(*named.values()), replicates=replicates, seed=seed, workers=workers)
     tables, start = {}, 0
     for name, statistic in named.items():
@@ -272,11 +288,7 @@ def _distribution(population: Population) -> pd.DataFrame:
     data, outcome = population.data, population.ends.outcome
     places = (0.05, 0.25, 0.5, 0.75, 0.95)
     rows = []
-    for name, members in (
-        ("everyone", np.ones(data.n, dtype=np.bool_)),
-        ("no outcome", ~outcome),
-        ("outcome", outcome),
-    ):
+    for name, members in (("everyone", slice(None)), ("no outcome", ~outcome), ("outcome", outcome)):
         risk, weight = data.risk[members], data.weight[members]
         values = _moments(risk, weight, places) if len(risk) else [np.nan] * (2 + len(places))
         names = ["mean", "standard_deviation", *(f"p{100 * q:02.0f}" for q in places)]
@@ -320,7 +332,7 @@ def _warnings(facts: Mapping[str, Any]) -> tuple[str, ...]:
     if not facts["baseline"]:
         found.append("No prediction from age and sex alone was given: what the model adds to them cannot be told.")
     if facts["rows_without_weight"]:
-        found.append(f"{facts['rows_without_weight']:,} rows with weight 0 were left out.")
+        found.append("Rows with weight 0 stand for nobody in the population and were left out.")
     return tuple(found)
 
 

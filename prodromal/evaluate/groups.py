@@ -147,7 +147,7 @@ def _few(
     if min(events) >= LEAST_EVENTS:
         return {}
     weight = population.data.weight
-    known = population.ends.inverse_weights(weight)
+    known = population.whole.known
     cases = np.flatnonzero(population.ends.outcome)
     largest = float(np.max(known[cases] if len(cases) else known))
     cases = cases[code[cases] >= 0]
@@ -179,7 +179,7 @@ def _within(population: Population, rows: NDArray[np.intp], key: dict[str, objec
     n_events = int(outcome.sum())
     risk = Ordering(population.risk.ascending[rows], None)
     ladder = Ladder.of(outcome, Ordering.of(population.data.score[rows]))
-    slope = slope_of(risk, outcome)
+    slope = slope_of(risk, outcome, population.whole.take(rows))
 
     def compute(weighting: Weighting) -> NDArray[np.float64]:
         here = weighting.take(rows)
@@ -187,7 +187,7 @@ def _within(population: Population, rows: NDArray[np.intp], key: dict[str, objec
         return np.array([area, slope(here)])
 
     facts = {**key, "model": "model", "n": len(rows), "events": n_events}
-    note = "" if n_events >= LEAST_EVENTS else f"only {n_events} events"
+    note = "" if n_events >= LEAST_EVENTS else f"fewer than {LEAST_EVENTS} events"
     return Statistic([{**facts, "measure": name, "note": note} for name in ("auroc", "slope")], compute)
 
 

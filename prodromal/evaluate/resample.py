@@ -5,9 +5,10 @@ Differences between two models are therefore paired, and a table is a list of qu
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Population", "Statistic", "Weighting", "combine", "estimate", "limits"]
 
+T = TypeVar("T")
 LEVEL = 0.95
 _ENOUGH = 0.9
 _LAST = ("model", "measure")
@@ -74,6 +76,11 @@ class Population:
         score = at if ranked_by_risk else Ordering.of(ready.score)
         baseline = None if ready.baseline_risk is None else Ordering.of(ready.baseline_risk)
         return cls(ready, order, follow_up(ready), at, score, baseline)
+
+    @cached_property
+    def whole(self) -> Weighting:
+        """The weights of the data themselves."""
+        return weighting(self, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,12 +155,13 @@ def estimate(
 
     Notes
     -----
-    The interval runs from the 2.5th to the 97.5th percentile of the draws. Families (not rows) are drawn with
+    The interval runs from the 2.5th to the 97.5th percentile of the draws, at positions ``p (replicates + 1)`` so that
+    a new draw falls inside with the stated probability however few there are. Families (not rows) are drawn with
     replacement, as many as there are; the censoring distribution is estimated anew in every draw.
     """
     if replicates < 0 or replicates == 1:
         raise DefinitionError("bootstrap: replicates must be 0 or at least 2")
-    value = statistic.compute(weighting(population, None))
+    value = statistic.compute(population.whole)
     draws = _draw_all(partial(_replicate, population, statistic, seed), replicates, workers, len(value))
     low, high, few = limits(draws)
     low, high = _special_limits(statistic, value, low, high)
@@ -202,7 +210,7 @@ def limits(
     tail = (1 - LEVEL) / 2
     for column in np.flatnonzero(~few):
         values = draws[:, column]
-        low[column], high[column] = np.quantile(values[np.isfinite(values)], [tail, 1 - tail])
+        low[column], high[column] = np.quantile(values[np.isfinite(values)], [tail, 1 - tail], method="weibull")
     return low, high, few
 
 
@@ -252,14 +260,16 @@ def _replicate(population: Population, statistic: Statistic, seed: int, replicat
 def _draw_all(
     one: Callable[[int], NDArray[np.float64]], replicates: int, workers: int, width: int
 ) -> NDArray[np.float64]:
-    if workers == 1 or replicates == 0:
-        rows = [one(b) for b in range(replicates)]
-    else:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(workers) as pool:
-            rows = list(pool.map(one, range(replicates)))
+    rows = in_threads([partial(one, b) for b in range(replicates)], workers)
     return np.array(rows, dtype=np.float64).reshape(replicates, width)
+
+
+def in_threads(tasks: Sequence[Callable[[], T]], workers: int) -> list[T]:
+    """Do tasks, so many at a time; results in the order of the tasks."""
+    if workers == 1 or len(tasks) < 2:
+        return [task() for task in tasks]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda task: task(), tasks))
 
 
 def _note(value: float, few: bool, note: str, replicates: int) -> str:

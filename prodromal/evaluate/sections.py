@@ -6,21 +6,18 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from markupsafe import Markup
 
-from prodromal.evaluate import plots
+from prodromal.evaluate import listing, plots
 from prodromal.evaluate.tripod import tripod_map
-from prodromal.evaluate.words import Found, calibration_title, pick
+from prodromal.evaluate.words import calibration_title, pick
 from prodromal.page import (
     Section,
     count,
     definitions,
     details,
     figure,
-    interval,
     join,
-    one_in,
     paragraph,
     per_100k,
     percent,
@@ -29,8 +26,9 @@ from prodromal.page import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    import pandas as pd
     from matplotlib.figure import Figure
 
 __all__ = ["Part", "calibration", "checklist", "lead_time", "methods", "people", "ranking", "subgroups", "use"]
@@ -65,7 +63,7 @@ def calibration(tables: Mapping[str, pd.DataFrame]) -> Part:
     else:
         parts.append(paragraph(f"The calibration curve was {_reason(tables['calibration_curve'])}."))
     parts.append(
-        details("Numbers by tenth of predicted risk", _risks(tables["calibration_deciles"], ["group"], "Tenth"))
+        details("Numbers by tenth of predicted risk", listing.risks(tables["calibration_deciles"], ["group"], "Tenth"))
     )
     if "calibration_cells" in tables:
         drawn = figures["calibration_cells"] = _cells(tables["calibration_cells"])
@@ -77,8 +75,8 @@ def calibration(tables: Mapping[str, pd.DataFrame]) -> Part:
         parts += [
             figure(plots.svg(drawn), worst, "Observed over expected risk in each cell of age and sex; table below.")
         ]
-        parts += [details("Numbers by age and sex", _risks(tables["calibration_cells"], ["sex", "age"], "Sex"))]
-    parts.append(details("All measures of calibration", _measures(tables["calibration"], _CALIBRATION)))
+        parts += [details("Numbers by age and sex", listing.risks(tables["calibration_cells"], ["sex", "age"], "Sex"))]
+    parts.append(details("All measures of calibration", listing.measures(tables["calibration"], listing.CALIBRATION)))
     return Part(Section("calibration", title, join(parts), "Calibration"), figures)
 
 
@@ -104,8 +102,8 @@ def ranking(tables: Mapping[str, pd.DataFrame]) -> Part:
             "of the same age and sex. Bars are 95 % intervals; dashed lines are what chance would give."
         )
         parts.append(figure(plots.svg(drawn), caption, f"{title}. AUROC difference to age and sex {found.text(2)}."))
-    parts.append(details("All measures of ranking", _measures(frame, _DISCRIMINATION)))
-    parts.append(details("AUROC by length of follow-up", _over_time(tables["time_dependent_auc"])))
+    parts.append(details("All measures of ranking", listing.measures(frame, listing.DISCRIMINATION)))
+    parts.append(details("AUROC by length of follow-up", listing.over_time(tables["time_dependent_auc"])))
     return Part(Section("ranking", title, join(parts), "Ranking"), figures)
 
 
@@ -128,7 +126,7 @@ def use(tables: Mapping[str, pd.DataFrame]) -> Part:
             "would be among them. This can enrich a study; it cannot screen a population."
         )
         parts.append(figure(plots.svg(drawn), caption, f"{title}; {percent(found.value)} of cases found."))
-    parts.append(_flags(frame, tables.get("thresholds")))
+    parts.append(listing.flags(frame, tables.get("thresholds")))
     curve = tables["decision_curve"]
     if curve["value"].notna().any():
         drawn = figures["decision_curve"] = plots.plot_decision_curve(curve)
@@ -158,7 +156,7 @@ def lead_time(tables: Mapping[str, pd.DataFrame]) -> Part | None:
         "medical records with age- and sex-matched controls reports AUROC 0.883, 0.710, 0.658 and 0.620 at 0, 1, 2 "
         "and 5 years."
     )
-    shown = frame.assign(text=_with_interval(frame))[["lag_days", "model", "text", "n", "events"]]
+    shown = frame.assign(text=listing.with_interval(frame))[["lag_days", "model", "text", "n", "events"]]
     numbers = table(
         shown,
         headings={"lag_days": "Lag, days", "model": "By", "text": "Ranked rightly", "n": "Sets", "events": "Cases"},
@@ -185,12 +183,11 @@ def subgroups(tables: Mapping[str, pd.DataFrame]) -> Part | None:
             "Bars are 95 % intervals."
         )
         parts.append(figure(plots.svg(drawn), caption, "AUROC and observed over expected by subgroup; table below."))
-    wide = _wide(
-        frame, ["grouping", "group"], ("observed_risk", "expected_risk", "observed_over_expected", "auroc", "slope")
+    wide = listing.wide(
+        frame, ["label"], ("observed_risk", "expected_risk", "observed_over_expected", "auroc", "slope")
     )
     columns = {
-        "grouping": "By",
-        "group": "Group",
+        "label": "Group",
         "n": "People",
         "events": "Outcomes",
         "observed_risk": "Observed per 100,000 (95 % interval), about 1 in",
@@ -199,9 +196,16 @@ def subgroups(tables: Mapping[str, pd.DataFrame]) -> Part | None:
         "auroc": "AUROC (95 % interval)",
         "slope": "Slope (95 % interval)",
     }
-    parts.append(details("Numbers by subgroup", table(wide[list(columns)], headings=columns, formats=_text(wide))))
-    title = "Subgroups: does it hold for everyone?"
+    shown_numbers = table(wide[list(columns)], headings=columns, formats=listing.text(wide))
+    parts.append(details("Numbers by subgroup", listing.with_reasons(shown_numbers, frame)))
+    title = _subgroups_title(shown)
     return Part(Section("subgroups", title, join(parts), "Subgroups"), figures)
+
+
+def _subgroups_title(frame: pd.DataFrame) -> str:
+    part = frame[(frame["measure"] == "observed_over_expected") & frame["ci_low"].notna()]
+    fits = int(((part["ci_low"] <= 1) & (part["ci_high"] >= 1)).sum())
+    return f"The predicted level fits in {fits} of {len(part)} subgroups" if len(part) else "Subgroups"
 
 
 def people(
@@ -221,7 +225,7 @@ def people(
     if table_one is not None:
         parts += [Markup("<h3>Who they were</h3>"), table(table_one)]
     parts.append(
-        details("Distribution of predicted risk, per 100,000", _distribution(tables["prediction_distribution"]))
+        details("Distribution of predicted risk, per 100,000", listing.distribution(tables["prediction_distribution"]))
     )
     return Part(Section("people", "Who was evaluated", join(parts), "People"))
 
@@ -261,177 +265,6 @@ def checklist() -> Section:
     )
 
 
-_CALIBRATION = {
-    "observed_risk": "Observed risk, per 100,000",
-    "expected_risk": "Mean predicted risk, per 100,000",
-    "observed_over_expected": "Observed over expected",
-    "in_the_large": "Calibration in the large (0 is ideal)",
-    "intercept": "Intercept (0 is ideal)",
-    "slope": "Slope (1 is ideal)",
-    "ici_per_100k": "ICI, per 100,000",
-    "e50_per_100k": "E50, per 100,000",
-    "e90_per_100k": "E90, per 100,000",
-    "emax_per_100k": "Emax, per 100,000",
-}
-_DISCRIMINATION = {
-    "c_within_sets": "Concordance within matched sets",
-    "auroc": "AUROC",
-    "average_precision": "Average precision, per 100,000",
-    "average_precision_over_prevalence": "Average precision over prevalence",
-    "brier": "Brier score, per 100,000",
-    "scaled_brier": "Scaled Brier score, per 100,000",
-}
-_PER_100K = frozenset({"observed_risk", "expected_risk", "average_precision", "brier", "scaled_brier"})
-
-
-def _measures(frame: pd.DataFrame, names: Mapping[str, str]) -> Markup:
-    models = [m for m in ("model", "age and sex", "difference") if (frame["model"] == m).any()]
-    rows: list[dict[str, object]] = []
-    for measure, name in names.items():
-        if (frame["measure"] == measure).any():
-            found = {m: pick(frame, model=m, measure=measure) for m in models}
-            write = _scaled if measure in _PER_100K else _text_of
-            rows.append({"measure": name, **{m: write(f) for m, f in found.items()}})
-    return table(_frame(rows), headings={"measure": "Measure"}, formats=dict.fromkeys(models, rounded))
-
-
-def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
-    """Keep markup as it is: a column of strings would lose it."""
-    return pd.DataFrame(rows, dtype=object)
-
-
-def _scaled(found: Found) -> str:
-    return _text_of(Found(1e5 * found.value, 1e5 * found.low, 1e5 * found.high, found.note))
-
-
-def _why(found: Found) -> Markup:
-    return Markup('<span class="why">{}</span>').format(found.note or "not computed")
-
-
-def _text_of(found: Found) -> str:
-    if not found.known:
-        return _why(found)
-    limits = "" if math.isnan(found.low) else f" ({interval(found.low, found.high)})"
-    return f"{rounded(found.value)}{limits}"
-
-
-def _risks(frame: pd.DataFrame, keys: list[str], first: str) -> Markup:
-    wide = _wide(frame, keys, ("observed_risk", "expected_risk", "observed_over_expected"))
-    columns = {
-        **{k: k.capitalize() for k in keys},
-        keys[0]: first,
-        "n": "People",
-        "events": "Outcomes",
-        "expected_risk": "Predicted per 100,000",
-        "observed_risk": "Observed per 100,000 (95 % interval), about 1 in",
-        "observed_over_expected": "O/E (95 % interval)",
-    }
-    return table(wide[list(columns)], headings=columns, formats=_text(wide))
-
-
-def _wide(frame: pd.DataFrame, keys: list[str], measures: tuple[str, ...]) -> pd.DataFrame:
-    rows: list[dict[str, object]] = []
-    for key, part in frame.groupby(keys, sort=False, observed=True):
-        found = {m: pick(part, measure=m) for m in measures}
-        names = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
-        facts = {"n": part["n"].iloc[0], "events": part["events"].iloc[0]}
-        shown = {m: _risk_text(f) if m == "observed_risk" else _text_of(f) for m, f in found.items()}
-        shown["expected_risk"] = (
-            per_100k(found["expected_risk"].value) if found["expected_risk"].known else "suppressed"
-        )
-        rows.append({**names, **facts, **shown})
-    return _frame(rows)
-
-
-def _risk_text(found: Found) -> str:
-    if not found.known:
-        return _why(found)
-    limits = "" if math.isnan(found.low) else f" ({per_100k(found.low)} to {per_100k(found.high)})"
-    return f"{per_100k(found.value)}{limits}, {one_in(found.value).removeprefix('about ')}"
-
-
-def _text(frame: pd.DataFrame) -> dict[str, Callable[[float], str]]:
-    numbers = ("n", "events", "observed_risk", "expected_risk", "observed_over_expected", "auroc", "slope")
-    return {name: count if name in {"n", "events"} else rounded for name in numbers if name in frame}
-
-
-def _with_interval(frame: pd.DataFrame) -> pd.Series:
-    return pd.Series([_text_of(pick(frame.iloc[[i]])) for i in range(len(frame))], index=frame.index, dtype=object)
-
-
-def _over_time(frame: pd.DataFrame) -> Markup:
-    shown = frame.assign(text=_with_interval(frame))[["to_days", "text", "events"]]
-    headings = {"to_days": "Outcome up to day", "text": "AUROC (95 % interval)", "events": "Outcomes"}
-    return table(shown, headings=headings, formats={"to_days": count, "text": rounded}, missing="suppressed")
-
-
-def _flags(frame: pd.DataFrame, thresholds: pd.DataFrame | None) -> Markup:
-    rows = [_flag_row(part, f"top {percent(share, 1)}") for share, part in _by(frame, "capacity")]
-    parts = [_flag_table(rows, "If so many people can be reviewed. Age and sex alone in the second line of each.")]
-    if thresholds is not None:
-        at = [_flag_row(part, f"{per_100k(t)} per 100,000") for t, part in _by(thresholds, "threshold")]
-        parts.append(details("If everyone from a stated risk on is flagged", _flag_table(at, "")))
-    return join(parts)
-
-
-def _by(frame: pd.DataFrame, name: str) -> list[tuple[float, pd.DataFrame]]:
-    return [(float(value), frame[frame[name] == value]) for value in sorted(frame[name].unique())]
-
-
-def _flag_row(part: pd.DataFrame, name: str) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for model in [m for m in ("model", "age and sex") if (part["model"] == m).any()]:
-        found = {
-            m: pick(part, model=model, measure=m)
-            for m in ("share_flagged", "sensitivity", "ppv", "flagged_per_true_case")
-        }
-        ppv = found["ppv"]
-        frequency = f", {one_in(ppv.value)}" if ppv.known else ""
-        rows.append(
-            {
-                "rule": name if not rows else "",
-                "model": model,
-                "share": _share(found["share_flagged"]),
-                "sensitivity": _share(found["sensitivity"], limits=True),
-                "ppv": Markup("{}{}").format(_share(ppv, limits=True), frequency),
-                "cost": _cost(found["flagged_per_true_case"]),
-            }
-        )
-    return rows
-
-
-def _flag_table(rows: list[list[dict[str, object]]], caption: str) -> Markup:
-    headings = {
-        "rule": "Flagged",
-        "model": "By",
-        "share": "Share flagged",
-        "sensitivity": "Later cases among them",
-        "ppv": "Flagged who become cases",
-        "cost": "Flagged per true case",
-    }
-    frame = _frame([row for group in rows for row in group])
-    return table(
-        frame,
-        caption=caption,
-        headings=headings,
-        formats=dict.fromkeys(("share", "sensitivity", "ppv", "cost"), rounded),
-    )
-
-
-def _share(found: Found, *, limits: bool = False) -> str:
-    if not found.known:
-        return _why(found)
-    shown = f" ({percent(found.low)} to {percent(found.high)})" if limits and not math.isnan(found.low) else ""
-    return f"{percent(found.value)}{shown}"
-
-
-def _cost(found: Found) -> str:
-    if not found.known:
-        return _why(found)
-    shown = "" if math.isnan(found.low) else f" ({count(found.low)} to {count(found.high)})"
-    return f"{count(found.value)}{shown}"
-
-
 def _cells(frame: pd.DataFrame) -> Figure:
     named = frame.assign(label=[f"{_SEX.get(s, s)}, {a}" for s, a in zip(frame["sex"], frame["age"], strict=True)])
     return plots.plot_forest(named, panels=[("observed_over_expected", "Observed over expected", 1.0, True)])
@@ -462,21 +295,6 @@ def _group_name(grouping: object, group: object) -> str:
     if grouping == "sex":
         return _SEX.get(str(group), str(group))
     return f"age {group}" if grouping == "age" else str(group)
-
-
-def _distribution(frame: pd.DataFrame) -> Markup:
-    wide = frame.pivot_table(index="class", columns="measure", values="value", sort=False, observed=True).reset_index()
-    names = {
-        "class": "Among",
-        "mean": "Mean",
-        "p05": "5 %",
-        "p25": "25 %",
-        "p50": "Median",
-        "p75": "75 %",
-        "p95": "95 %",
-    }
-    columns = [c for c in names if c in wide]
-    return table(wide[columns], headings=names, formats=dict.fromkeys(columns[1:], per_100k))
 
 
 def _reason(frame: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["plot_forest"]
+
+_LONGEST = 30
 
 
 def plot_forest(frame: pd.DataFrame, *, panels: Sequence[tuple[str, str, float, bool]]) -> Figure:
@@ -56,7 +59,8 @@ def _panel(axes: Axes, rows: pd.DataFrame, title: str, reference: float, *, log:
         axes.set_xticks(ticks, [rounded(t, 1) if t < 1 else rounded(t, 2).removesuffix(".0") for t in ticks])
     else:
         axes.set_xticks([t for t in axes.get_xticks() if left <= t <= _largest(high, value)])
-    axes.set_yticks(place, names if names is not None else [""] * len(rows))
+    shown = [textwrap.shorten(name, _LONGEST, placeholder=" …") for name in names or []]
+    axes.set_yticks(place, shown or [""] * len(rows), parse_math=False)
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_title(title, loc="left", fontsize=10.5, color=MUTED, pad=10)
     for i in range(len(rows)):
