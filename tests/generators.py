@@ -21,7 +21,7 @@ from prodromal.tables import TABLES
 from prodromal.windows import Window
 
 ORIGIN = date(2010, 1, 1)
-CODES = ("N06AB04", "N06AB10", "N06AX11", "N05BA01", "N05CF01", "C10AA05", "N06AA09", "N05B", "J01")
+CODES = ("N06AB04", "N06AB10", "N06AX11", "N05BA01", "N05CF01", "C10AA05", "N06AA09", "N05B", "N06AB", "J01")
 days = st.integers(0, 400).map(lambda n: ORIGIN + timedelta(days=n))
 
 
@@ -91,6 +91,8 @@ def plans(draw) -> FeaturePlan:
         tuple(draw(st.lists(st.sampled_from(list(SINCE_MEASURES)), unique=True))),
         tuple(name for name in PERSON_MEASURES if draw(st.booleans())),
         min_coverage=draw(st.sampled_from([1.0, 0.5, 0.01, 0.7])),
+        default_days_supply=draw(st.sampled_from([1, 30, 90])),
+        washout_days=draw(st.sampled_from([0, 30, 200])),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from prodromal.cli.common import Force, Output, RegisterFolder, index_dates, refuse_existing, say
+from prodromal.cli.common import Force, Output, RegisterFolder, Threads, index_dates, refuse_existing, say
 
 __all__ = ["add_to"]
 
@@ -28,6 +28,7 @@ def features(
     asked: Annotated[
         Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")
     ] = None,
+    threads: Threads = 1,
     force: Force = False,
 ) -> None:
     """Compute windowed features and write them as Parquet, with [bold]features.json[/bold] beside it."""
@@ -37,6 +38,7 @@ def features(
     import pyarrow.parquet as pq
 
     from prodromal.features import FeaturePlan, iterate
+    from prodromal.features.compiled import is_compiled
     from prodromal.files import atomic_file, write_text
     from prodromal.register import Register
 
@@ -44,11 +46,13 @@ def features(
     chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
     opened = Register.open(register)
     dates = index_dates(opened, on=on, file=asked)
+    if not is_compiled():
+        typer.echo("Compiling the loops for this machine, once: half a minute.", err=True)
     rows = 0
     meaning: list[dict[str, str]] = []
     with atomic_file(output) as partial:
         writer = None
-        for _, matrix in iterate(chosen, opened, dates):
+        for _, matrix in iterate(chosen, opened, dates, threads=threads):
             table = pa.Table.from_pandas(matrix.to_frame(), preserve_index=False)
             writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd", write_page_checksum=True)
             writer.write_table(table)

@@ -3,19 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from prodromal.errors import DataError
+from prodromal.features.people import people_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
-    from prodromal.register import Register
+    from prodromal.register import Part, Persons, Register
 
-__all__ = ["IndexDates"]
+__all__ = ["Asked", "Dates", "IndexDates"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The index dates of one part of a register, sorted by person and day.
+
+    Parameters
+    ----------
+    part : Part
+        The part.
+    people : Persons
+        Its persons.
+    position : ndarray of int64, shape (n_rows,)
+        Where the rows stand among all index dates.
+    person : ndarray of int64, shape (n_rows,)
+        Rows of `people`.
+    day : ndarray of int32, shape (n_rows,)
+        Days since 1970-01-01.
+    """
+
+    part: Part
+    people: Persons
+    position: npt.NDArray[np.int64]
+    person: npt.NDArray[np.int64]
+    day: npt.NDArray[np.int32]
+
+
+class Dates(Protocol):
+    """Index dates that can be told part by part."""
+
+    def by_part(self, register: Register) -> Iterator[Asked]:
+        """Each part that has index dates."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +93,16 @@ class IndexDates:
         """Raise DataError if a person is unknown to the register."""
         if unknown := int((self.person_row < 0).sum()):
             raise DataError(f"index dates: {unknown} of {len(self)} rows name a person who is not in the register")
+
+    def by_part(self, register: Register) -> Iterator[Asked]:
+        """Each part that has index dates."""
+        self.require_known()
+        order = np.lexsort((self.day, self.person_row))
+        rows = self.person_row[order]
+        starts = [part.first_person for part in register.parts] + [len(register.persons)]
+        bounds = np.searchsorted(rows, starts)
+        for part, (low, high) in zip(register.parts, pairwise(bounds), strict=True):
+            if high > low:
+                chosen = order[low:high]
+                people = people_of(register.persons, part)
+                yield Asked(part, people, chosen, self.person_row[chosen] - part.first_person, self.day[chosen])

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["History", "Shape", "fill", "row_starts"]
+from prodromal.features.compiled import compiled
+
+__all__ = ["History", "Shape", "fill"]
 
 _Ints = npt.NDArray[np.int32]
 _Longs = npt.NDArray[np.int64]
+
+# Positions in ``Shape.slot``: the registries of ``measures``, one after the other.
+COUNT, RECURRENT, DDD, DAYS_COVERED, INITIATED, SUBSTANCES, SWITCHES, SINCE_LAST, SINCE_FIRST = range(9)
+_IN_WINDOWS = SWITCHES + 1
+LONGEST_SUPPLY_DAYS = 3650
 
 
 class Shape(NamedTuple):
@@ -20,7 +26,7 @@ class Shape(NamedTuple):
     ``marks`` are the distinct ends of windows in days before the index date, ascending, the first is 1; window ``w``
     lies between ``marks[near[w]]`` and ``marks[far[w]]``. Group ``g`` writes its window measure ``m`` to column
     ``first_column + g * columns_per_group + slot[m] + w``, and its days since to ``... + slot[m]``; a slot of -1 is
-    not asked for. The slots are: count, recurrent, ddd, days_since_last, days_since_first.
+    not asked for.
     """
 
     marks: _Ints
@@ -31,101 +37,242 @@ class Shape(NamedTuple):
     first_column: int
     columns_per_group: int
     groups: int
+    default_days_supply: int
+    washout_days: int
 
 
 class History(NamedTuple):
-    """Dispensings sorted by person and day; those of person ``p`` are rows ``start[p]:start[p + 1]``.
+    """Dispensings that belong to a group, sorted by person and day; person ``p`` has rows ``start[p]:start[p + 1]``.
 
-    Code ``c`` belongs to the groups ``groups[group_start[c]:group_start[c + 1]]``.
+    Code ``c`` belongs to the groups ``groups[group_start[c]:group_start[c + 1]]``; ``substance[c]`` orders the codes
+    of substances and is -1 for a shorter code. ``ddd`` and ``days_supply`` (0 if missing) are empty unless the plan
+    needs them. ``longest`` is the largest number of rows of a person.
     """
 
     start: _Longs
     day: _Ints
     code: _Ints
     ddd: npt.NDArray[np.float32]
+    days_supply: npt.NDArray[np.int16]
     group_start: _Ints
     groups: _Ints
+    substance: _Ints
+    longest: int
 
 
-@numba.njit(cache=True, nogil=True)
-def row_starts(ids: Any, persons: Any, start: Any) -> int:
-    """First row of each person, by a merge of sorted `ids` with sorted `persons`; returns the rows of nobody."""
-    row = 0
-    strays = 0
-    for p in range(persons.shape[0]):
-        while row < ids.shape[0] and ids[row] < persons[p]:
-            row += 1
-            strays += 1
-        start[p] = row
-        while row < ids.shape[0] and ids[row] == persons[p]:
-            row += 1
-    start[persons.shape[0]] = row
-    return int(strays + ids.shape[0] - row)
+class _Lists(NamedTuple):
+    """A person's dispensings by group: ``length[g]`` of them, in order of days.
+
+    ``total``, ``covered`` and ``reach`` at ``[g, n]`` speak of the first ``n``: DDDs, days of the union of their
+    supplies, and the first day after it. ``before[g, i]`` is the last dispensing before ``i`` of the same substance,
+    ``previous[g, i]`` of any substance; -1 if there is none.
+    """
+
+    length: Any
+    day: Any
+    total: Any
+    covered: Any
+    reach: Any
+    substance: Any
+    before: Any
+    previous: Any
 
 
-@numba.njit(cache=True, nogil=True)
-def _gather(history: Any, person: int, before: int, day: Any, total: Any, length: Any) -> None:
-    """Sort the person's dispensings before a day into their groups: days, and running sums of DDDs."""
+@compiled
+def _lists(groups: int, longest: int, slot: Any) -> _Lists:
+    """Room for the longest history; none for what is not asked."""
+    ddds = longest if slot[DDD] >= 0 else 0
+    supplies = longest if slot[DAYS_COVERED] >= 0 else 0
+    substances = longest if slot[SUBSTANCES] >= 0 or slot[SWITCHES] >= 0 else 0
+    return _Lists(
+        np.zeros(groups, dtype=np.int64),
+        np.empty((groups, longest), dtype=np.int32),
+        np.zeros((groups, ddds + 1), dtype=np.float64),
+        np.zeros((groups, supplies + 1), dtype=np.int64),
+        np.full((groups, supplies + 1), -(2**40), dtype=np.int64),
+        np.empty((groups, substances), dtype=np.int32),
+        np.empty((groups, substances), dtype=np.int64),
+        np.empty((groups, substances), dtype=np.int64),
+    )
+
+
+@compiled
+def _supply(days_supply: int, ddd: float, default: int) -> int:
+    """Days that a dispensing lasts: as recorded, else one per DDD rounded half up, else the plan's default."""
+    if days_supply > 0:
+        return days_supply
+    if np.isnan(ddd):
+        return default
+    return int(min(max(np.floor(ddd + 0.5), 1.0), float(LONGEST_SUPPLY_DAYS)))
+
+
+@compiled
+def _insert(substances: Any, day: Any, n: int, substance: int) -> None:
+    """Put a substance at place `n`, before those of the same day that come later in the order of codes."""
+    place = n
+    while place > 0 and day[place - 1] == day[n] and substances[place - 1] > substance:
+        substances[place] = substances[place - 1]
+        place -= 1
+    substances[place] = substance
+
+
+@compiled
+def _link(lists: _Lists, g: int) -> None:
+    """Point every dispensing of a substance to the one before it, of the same and of any substance."""
+    substance = lists.substance[g]
+    last = -1
+    for i in range(lists.length[g]):
+        lists.before[g, i] = lists.previous[g, i] = -1
+        if substance[i] >= 0:
+            lists.previous[g, i] = last
+            earlier = last
+            while earlier >= 0 and substance[earlier] != substance[i]:
+                earlier = lists.previous[g, earlier]
+            lists.before[g, i] = earlier
+            last = i
+
+
+@compiled
+def _gather(history: History, shape: Shape, person: int, before: int, lists: _Lists) -> None:
+    """Sort the person's dispensings before a day into their groups."""
+    with_ddd, with_supply = shape.slot[DDD] >= 0, shape.slot[DAYS_COVERED] >= 0
+    with_substance = lists.substance.shape[1] > 0
+    length, days, total = lists.length, lists.day, lists.total
+    codes, group_start, groups, ddd = history.code, history.group_start, history.groups, history.ddd
     length[:] = 0
     for row in range(history.start[person], history.start[person + 1]):
-        if history.day[row] >= before:
+        today = history.day[row]
+        if today >= before:
             break
-        code = history.code[row]
-        for k in range(history.group_start[code], history.group_start[code + 1]):
-            g = history.groups[k]
+        code = codes[row]
+        for k in range(group_start[code], group_start[code + 1]):
+            g = groups[k]
             n = length[g]
-            amount = history.ddd[row]
-            day[g, n] = history.day[row]
-            total[g, n + 1] = total[g, n] + (amount if amount == amount else 0.0)  # noqa: PLR0124  NaN is not itself
+            days[g, n] = today
+            if with_ddd:
+                amount = ddd[row]
+                total[g, n + 1] = total[g, n] + (0.0 if np.isnan(amount) else amount)
+            if with_supply:
+                end = today + _supply(history.days_supply[row], history.ddd[row], shape.default_days_supply)
+                reach = lists.reach[g, n]
+                lists.covered[g, n + 1] = lists.covered[g, n] + max(0, end - max(today, reach))
+                lists.reach[g, n + 1] = max(reach, end)
+            if with_substance:
+                _insert(lists.substance[g], lists.day[g], n, history.substance[code])
             length[g] = n + 1
+    if with_substance:
+        for g in range(shape.groups):
+            _link(lists, g)
 
 
-@numba.njit(cache=True, nogil=True)
-def _observe(index_day: int, first: int, last: int, shape: Any, observed: Any) -> None:
-    """Which windows were observed enough before an index day."""
+@compiled
+def _observe(index_day: int, first: int, last: int, shape: Shape, observed: Any) -> bool:
+    """Find the windows observed enough before an index day; whether they are others than before."""
+    changed = False
     for w in range(shape.near.shape[0]):
         newest = min(index_day - shape.marks[shape.near[w]], last)
         oldest = max(index_day - shape.marks[shape.far[w]] + 1, first)
-        observed[w] = newest - oldest + 1 >= shape.needed_days[w]
+        enough = newest - oldest + 1 >= shape.needed_days[w]
+        changed |= enough != observed[w]
+        observed[w] = enough
+    return changed
 
 
-@numba.njit(cache=True, nogil=True)
-def _blank(line: Any, shape: Any, observed: Any) -> None:
-    """A person without dispensings: 0 in observed windows, missing elsewhere."""
-    line[shape.first_column :] = np.nan
+@compiled
+def _blank(line: Any, shape: Shape, observed: Any) -> None:
+    """Group columns of a person without dispensings: 0 in observed windows, missing elsewhere."""
+    line[:] = np.nan
     for g in range(shape.groups):
-        base = shape.first_column + g * shape.columns_per_group
-        for m in range(3):
+        base = g * shape.columns_per_group
+        for m in range(_IN_WINDOWS):
             if shape.slot[m] >= 0:
                 for w in range(shape.near.shape[0]):
                     if observed[w]:
                         line[base + shape.slot[m] + w] = 0.0
 
 
-@numba.njit(cache=True, nogil=True)
-def _measure(
-    line: Any, base: int, shape: Any, observed: Any, reached: Any, day: Any, total: Any, index_day: int
+@compiled
+def _covered(lists: _Lists, g: int, n: int, day: int) -> int:
+    """Days up to and with `day` that are covered by the first `n` dispensings, all of which lie at or before it."""
+    return int(lists.covered[g, n] - max(0, lists.reach[g, n] - (day + 1)))
+
+
+@compiled
+def _variety(line: Any, at: int, w: int, slot: Any, lists: _Lists, g: int, older: int, newer: int) -> None:
+    """Write the substances and switches among dispensings ``older:newer``."""
+    different = switches = 0
+    for i in range(older, newer):
+        if lists.substance[g, i] >= 0:
+            different += lists.before[g, i] < older
+            switches += lists.previous[g, i] >= older and lists.before[g, i] != lists.previous[g, i]
+    if slot[SUBSTANCES] >= 0:
+        line[at + slot[SUBSTANCES] + w] = different
+    if slot[SWITCHES] >= 0:
+        line[at + slot[SWITCHES] + w] = switches
+
+
+@compiled
+def _advance(reached: Any, g: int, days: Any, length: int, marks: Any, index_day: int) -> int:
+    """Move each mark's pointer over the dispensings that it has come to, the furthest mark first."""
+    n = 0
+    for k in range(marks.shape[0] - 1, -1, -1):
+        n = max(n, reached[g, k])
+        limit = index_day - marks[k]
+        while n < length and days[g, n] <= limit:
+            n += 1
+        reached[g, k] = n
+    return int(n)
+
+
+@compiled
+def _tally(
+    line: Any, base: int, observed: Any, reached: Any, near: Any, far: Any, total: Any, slot: Any, g: int
 ) -> None:
-    """Write one group's measures; ``reached[k]`` dispensings lie at or before ``index_day - marks[k]``."""
+    """Write one group's counts and sums."""
+    count, recurrent, ddd = slot[COUNT], slot[RECURRENT], slot[DDD]
+    for w in range(near.shape[0]):
+        if observed[w]:
+            newer, older = reached[g, near[w]], reached[g, far[w]]
+            if count >= 0:
+                line[base + count + w] = newer - older
+            if recurrent >= 0:
+                line[base + recurrent + w] = 1.0 if newer - older >= 2 else 0.0
+            if ddd >= 0:
+                line[base + ddd + w] = total[g, newer] - total[g, older]
+
+
+@compiled
+def _extend(
+    line: Any, base: int, shape: Shape, observed: Any, reached: Any, lists: _Lists, g: int, index_day: int, washed: bool
+) -> None:
+    """Write one group's slower measures; ``reached[g, k]`` dispensings lie at or before ``index_day - marks[k]``."""
     slot = shape.slot
     for w in range(shape.near.shape[0]):
         if observed[w]:
-            newer, older = reached[shape.near[w]], reached[shape.far[w]]
-            if slot[0] >= 0:
-                line[base + slot[0] + w] = newer - older
-            if slot[1] >= 0:
-                line[base + slot[1] + w] = 1.0 if newer - older >= 2 else 0.0
-            if slot[2] >= 0:
-                line[base + slot[2] + w] = total[newer] - total[older]
-    if reached[0] > 0:
-        if slot[3] >= 0:
-            line[base + slot[3]] = index_day - day[reached[0] - 1]
-        if slot[4] >= 0:
-            line[base + slot[4]] = index_day - day[0]
+            newer, older = reached[g, shape.near[w]], reached[g, shape.far[w]]
+            if slot[DAYS_COVERED] >= 0:
+                line[base + slot[DAYS_COVERED] + w] = _covered(
+                    lists, g, newer, index_day - shape.marks[shape.near[w]]
+                ) - _covered(lists, g, older, index_day - shape.marks[shape.far[w]])
+            if slot[INITIATED] >= 0:
+                line[base + slot[INITIATED] + w] = 1.0 if washed and older == 0 and newer > 0 else 0.0
+            if lists.substance.shape[1] > 0:
+                _variety(line, base, w, slot, lists, g, older, newer)
 
 
-@numba.njit(cache=True, nogil=True)
-def fill(out: Any, person: Any, index_day: Any, observed_from: Any, observed_to: Any, history: Any, shape: Any) -> None:
+@compiled
+def _last_day(person: Any, index_day: Any, row: int) -> int:
+    """The last index day of the person at a row."""
+    end = row + 1
+    while end < person.shape[0] and person[end] == person[row]:
+        end += 1
+    return int(index_day[end - 1])
+
+
+@compiled
+def fill(
+    out: Any, person: Any, index_day: Any, observed_from: Any, observed_to: Any, history: History, shape: Shape
+) -> None:
     """Fill the group columns of `out`, whose rows are sorted by person and index day.
 
     Parameters
@@ -139,33 +286,31 @@ def fill(out: Any, person: Any, index_day: Any, observed_from: Any, observed_to:
     history : History
     shape : Shape
     """
-    longest = 0
-    for p in range(history.start.shape[0] - 1):
-        longest = max(longest, history.start[p + 1] - history.start[p])
-    day = np.empty((shape.groups, longest), dtype=np.int32)
-    total = np.zeros((shape.groups, longest + 1), dtype=np.float64)
-    length = np.zeros(shape.groups, dtype=np.int64)
-    reached = np.zeros((shape.groups, shape.marks.shape[0]), dtype=np.int64)
+    lists = _lists(shape.groups, history.longest, shape.slot)
+    length, days, slot, marks = lists.length, lists.day, shape.slot, shape.marks
+    last, first = slot[SINCE_LAST], slot[SINCE_FIRST]
+    slower = slot[DAYS_COVERED] >= 0 or slot[INITIATED] >= 0 or slot[SUBSTANCES] >= 0 or slot[SWITCHES] >= 0
+    reached = np.zeros((shape.groups, marks.shape[0]), dtype=np.int64)
     observed = np.zeros(shape.near.shape[0], dtype=np.bool_)
-    row = 0
-    while row < person.shape[0]:
-        end = row
-        while end < person.shape[0] and person[end] == person[row]:
-            end += 1
-        _gather(history, person[row], index_day[end - 1], day, total, length)
-        reached[:] = 0
-        for r in range(row, end):
-            line = out[r, :]
-            _observe(index_day[r], observed_from[r], observed_to[r], shape, observed)
-            _blank(line, shape, observed)
-            for g in range(shape.groups):
-                if length[g] > 0:
-                    for k in range(shape.marks.shape[0]):
-                        n = reached[g, k]
-                        limit = index_day[r] - shape.marks[k]
-                        while n < length[g] and day[g, n] <= limit:
-                            n += 1
-                        reached[g, k] = n
-                    base = shape.first_column + g * shape.columns_per_group
-                    _measure(line, base, shape, observed, reached[g], day[g], total[g], index_day[r])
-        row = end
+    blank = np.empty(out.shape[1] - shape.first_column, dtype=np.float32)
+    _blank(blank, shape, observed)
+    for r in range(person.shape[0]):
+        if r == 0 or person[r] != person[r - 1]:
+            _gather(history, shape, person[r], _last_day(person, index_day, r), lists)
+            reached[:] = 0
+        today, line = index_day[r], out[r, shape.first_column :]
+        if _observe(today, observed_from[r], observed_to[r], shape, observed):
+            _blank(blank, shape, observed)
+        line[:] = blank
+        for g in range(shape.groups):
+            if length[g] > 0:
+                base = g * shape.columns_per_group
+                n = _advance(reached, g, days, length[g], marks, today)
+                _tally(line, base, observed, reached, shape.near, shape.far, lists.total, slot, g)
+                if n > 0 and last >= 0:
+                    line[base + last] = today - days[g, n - 1]
+                if n > 0 and first >= 0:
+                    line[base + first] = today - days[g, 0]
+                if slower:
+                    seen_days = min(np.int64(days[g, 0]), observed_to[r] + 1) - observed_from[r]
+                    _extend(line, base, shape, observed, reached, lists, g, today, seen_days >= shape.washout_days)

@@ -21,11 +21,19 @@ def _registry(*measures: Measure) -> MappingProxyType[str, Measure]:
     return MappingProxyType({measure.name: measure for measure in measures})
 
 
-# Per group and window.
+# Per group and window, in the order of the kernel's slots.
 WINDOW_MEASURES = _registry(
     Measure("count", "dispensings", "Dispensings of {group} {window} before the index date"),
     Measure("recurrent", "0 or 1", "Whether {group} was dispensed at least twice {window} before the index date"),
     Measure("ddd", "DDDs", "Defined daily doses of {group} dispensed {window} before the index date"),
+    Measure("days_covered", "days", "Days with a supply of {group} {window} before the index date"),
+    Measure(
+        "initiated",
+        "0 or 1",
+        "Whether {group} was first dispensed {window} before the index date, after an observed washout",
+    ),
+    Measure("substances", "substances", "Different substances of {group} dispensed {window} before the index date"),
+    Measure("switches", "switches", "Changes of substance within {group} {window} before the index date"),
 )
 
 # Per group, over all days before the index date.

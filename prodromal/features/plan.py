@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prodromal.errors import DefinitionError
 from prodromal.features.measures import PERSON_MEASURES, SINCE_MEASURES, WINDOW_MEASURES
@@ -76,6 +76,8 @@ class FeaturePlan:
         Smallest share of a window that must have been observed (0-1]; below it the window's measures are missing.
     default_days_supply : int
         Days that a dispensing lasts when neither ``days_supply`` nor ``ddd`` tells.
+    washout_days : int
+        Days that must have been observed before a first dispensing for it to count as ``initiated``.
     """
 
     name: str
@@ -86,12 +88,15 @@ class FeaturePlan:
     person: tuple[str, ...] = ("age_years", "sex")
     min_coverage: float = 1.0
     default_days_supply: int = 30
+    washout_days: int = 365
 
     def __post_init__(self) -> None:
         if not 0 < self.min_coverage <= 1:
             raise DefinitionError(f"min_coverage is {self.min_coverage}: it must lie above 0 and at most at 1")
         if self.default_days_supply < 1:
             raise DefinitionError(f"default_days_supply is {self.default_days_supply}: it must be at least 1 day")
+        if self.washout_days < 0:
+            raise DefinitionError(f"washout_days is {self.washout_days}: it must be at least 0 days")
         for title, asked, known in (
             ("measure", self.measures, WINDOW_MEASURES),
             ("since", self.since, SINCE_MEASURES),
@@ -145,6 +150,7 @@ class FeaturePlan:
             "name": self.name,
             "min_coverage": self.min_coverage,
             "default_days_supply": self.default_days_supply,
+            "washout_days": self.washout_days,
             "allow_leaky": self.allow_leaky,
             "windows": [window.name for window in self.windows],
             "measures": list(self.measures),
@@ -177,7 +183,7 @@ class FeaturePlan:
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with anything that changes a value in the matrix."""
-        content = {
+        content: dict[str, Any] = {
             "groups": [
                 {k: v for k, v in asdict(group).items() if k not in {"label", "family"}} for group in self.groups
             ],
@@ -186,6 +192,8 @@ class FeaturePlan:
             "min_coverage": self.min_coverage,
             "default_days_supply": self.default_days_supply,
         }
+        if "initiated" in self.measures:
+            content["washout_days"] = self.washout_days
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def _of_group(self, group: AtcGroup) -> tuple[Feature, ...]:

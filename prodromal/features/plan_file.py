@@ -38,6 +38,7 @@ class _Document(_Strict):
     person: list[str] = []
     min_coverage: float = 1.0
     default_days_supply: int = 30
+    washout_days: int = 365
     allow_leaky: bool = False
 
 
@@ -75,6 +76,7 @@ def parse_plan(text: str, where: str) -> FeaturePlan:
             tuple(document.person),
             document.min_coverage,
             document.default_days_supply,
+            document.washout_days,
         )
     except DefinitionError as error:
         word = re.match(r"unknown (\w+) '([^']*)'|(\w+) is ", str(error))

@@ -10,25 +10,30 @@ import pyarrow.parquet as pq
 from prodromal.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["ROW_GROUP_ROWS", "open_parquet", "read_table", "write_table"]
+__all__ = ["ROW_GROUP_ROWS", "open_parquet", "read_batches", "read_table", "write_table"]
 
 ROW_GROUP_ROWS = 500_000
+# Small enough that a consumer finds the batch in the processor's cache.
+_BATCH_ROWS = 65_536
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write `table` with page checksums; ATC codes and regions as dictionaries, ids and dates as differences."""
-    deltas = [field.name for field in table.schema if pa.types.is_integer(field.type) or pa.types.is_date32(field.type)]
+    """Write `table` with page checksums; whole-number ids as differences, every other column as a dictionary.
+
+    A dictionary of days is decoded twice as fast as the days themselves, and there are never many.
+    """
+    deltas = [field.name for field in table.schema if field.name == "person_id" and pa.types.is_integer(field.type)]
     pq.write_table(
         table,
         path,
         compression="zstd",
         row_group_size=ROW_GROUP_ROWS,
         write_page_checksum=True,
-        use_dictionary=[field.name for field in table.schema if field.name not in deltas],
-        column_encoding=dict.fromkeys([name for name in deltas if name == "person_id"], "DELTA_BINARY_PACKED"),
+        use_dictionary=[name for name in table.schema.names if name not in deltas],
+        column_encoding=dict.fromkeys(deltas, "DELTA_BINARY_PACKED"),
         store_schema=True,
     )
 
@@ -58,9 +63,33 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, dictionaries
         If the file is missing, damaged, or lacks a column.
     """
     with open_parquet(path, dictionaries=dictionaries) as file:
-        if columns is not None and (missing := set(columns) - set(file.schema_arrow.names)):
-            raise DataError(f"{path} has no column {', '.join(sorted(missing))}")
+        _require(file, path, columns or ())
         try:
             return file.read(columns=None if columns is None else list(columns), use_threads=False)
         except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{path} is damaged: a page does not match its checksum or cannot be decoded") from error
+            raise _damaged(path) from error
+
+
+def read_batches(path: Path, columns: Sequence[str], *, dictionaries: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+    """Read columns of a file piece by piece on one thread.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or lacks a column.
+    """
+    with open_parquet(path, dictionaries=dictionaries) as file:
+        _require(file, path, columns)
+        try:
+            yield from file.iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            raise _damaged(path) from error
+
+
+def _require(file: pq.ParquetFile, path: Path, columns: Sequence[str]) -> None:
+    if missing := set(columns) - set(file.schema_arrow.names):
+        raise DataError(f"{path} has no column {', '.join(sorted(missing))}")
+
+
+def _damaged(path: Path) -> DataError:
+    return DataError(f"{path} is damaged: a page does not match its checksum or cannot be decoded")

@@ -62,6 +62,10 @@ def test_toml_is_read_back():
         ('label = "antidepressants"', 'labels = "antidepressants"', 11, "labels"),
         ('name = "N06A"', 'name = "N05B"', 9, "twice"),
         ('name = "small"', 'name = "small"\nmin_coverage = 2.0', 2, "min_coverage"),
+        ('name = "small"', 'name = "small"\nwashout_days = -1', 2, "washout_days"),
+        ('name = "small"', 'name = "small"\ndefault_days_supply = 0', 2, "default_days_supply"),
+        ('"90-365d"]', '"-30-90d"]', 2, "write it as"),
+        ('name = "N06A"', 'name = "N06A"\nmeasures = ["sum"]', 11, "measures"),
     ],
 )
 def test_mistakes_name_their_line(old, new, line, words):
@@ -83,6 +87,13 @@ def test_not_toml_at_all():
 )
 def test_the_fingerprint_changes_with_the_values(old, new):
     assert FeaturePlan.parse(GOOD).fingerprint != FeaturePlan.parse(GOOD.replace(old, new)).fingerprint
+
+
+def test_the_washout_belongs_to_the_fingerprint_where_it_matters():
+    text = GOOD.replace('["count"]', '["initiated"]')
+    longer = "washout_days = 700\n"
+    assert FeaturePlan.parse(GOOD).fingerprint == FeaturePlan.parse(longer + GOOD).fingerprint
+    assert FeaturePlan.parse(text).fingerprint != FeaturePlan.parse(longer + text).fingerprint
 
 
 def test_the_fingerprint_does_not_change_with_words():

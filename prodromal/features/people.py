@@ -1,0 +1,76 @@
+"""The persons of one part: cut from those in memory, or read from the file as far as the part goes."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from prodromal.errors import DataError
+from prodromal.features.arrow import identifiers, numbers
+from prodromal.register.parquet import read_batches
+from prodromal.register.persons import NEVER, SEXES, UNKNOWN_DAY, Persons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prodromal.register import Part, Register
+
+__all__ = ["people_of", "stream_people"]
+
+_READ = ("person_id", "sex", "birth_date", "observed_from", "observed_to")
+_UNKNOWN_SEX = SEXES.index("U")
+
+
+def people_of(persons: Persons, part: Part) -> Persons:
+    """The persons of a part, cut from all of them."""
+    rows = slice(part.first_person, part.first_person + part.persons)
+    columns: dict[str, Any] = {field.name: getattr(persons, field.name)[rows] for field in fields(Persons)}
+    return Persons(**columns)
+
+
+def stream_people(register: Register) -> Iterator[tuple[Part, Persons]]:
+    """Each part that has persons, with them; only what features need is read: no deaths, weights or regions.
+
+    Raises
+    ------
+    DataError
+        If the persons table is damaged or has fewer rows than the parts need.
+    """
+    paths = [register.folder / entry["path"] for entry in register.manifest["files"]["persons"]]
+    batches = (batch for path in paths for batch in read_batches(path, _READ))
+    held: list[pa.RecordBatch] = []
+    for part in (part for part in register.parts if part.persons):
+        while (rows := sum(batch.num_rows for batch in held)) < part.persons:
+            batch = next(batches, None)
+            if batch is None:
+                raise DataError(f"{register.folder}: the persons table has {part.persons - rows} rows too few")
+            held.append(batch)
+        table = pa.Table.from_batches(held)
+        yield part, _persons(table.slice(0, part.persons).combine_chunks())
+        held = table.slice(part.persons).to_batches()
+
+
+def _persons(table: pa.Table) -> Persons:
+    rows = table.num_rows
+    column = {name: _one(table.column(name)) for name in table.column_names}
+    sexes = column["sex"] if pa.types.is_dictionary(column["sex"].type) else column["sex"].dictionary_encode()
+    places = np.array([*(SEXES.index(word) for word in sexes.dictionary.to_pylist()), _UNKNOWN_SEX], dtype=np.int8)
+    codes = numbers(sexes.indices.cast(pa.int32()), np.int32, -1)
+    return Persons(
+        ids=identifiers(column["person_id"]),
+        sex=places[codes],
+        birth=numbers(column["birth_date"], np.int32, int(UNKNOWN_DAY)),
+        observed_from=numbers(column["observed_from"], np.int32, int(UNKNOWN_DAY)),
+        observed_to=numbers(column["observed_to"], np.int32, int(NEVER)),
+        death=np.full(rows, NEVER, dtype=np.int32),
+        weight=np.ones(rows),
+        region=np.full(rows, "", dtype=object),
+    )
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    return whole if isinstance(whole, pa.Array) else whole.chunk(0)
