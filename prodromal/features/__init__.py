@@ -1,6 +1,6 @@
 """A feature is a pure function of one person's dispensings and an index date."""
 
-from prodromal.features.build import build, iterate
+from prodromal.features.building import build, iterate
 from prodromal.features.index_dates import IndexDates
 from prodromal.features.index_file import IndexFile
 from prodromal.features.matrix import FeatureMatrix

@@ -21,7 +21,7 @@ def ours() -> dict[str, object]:
     from _features_law import GROUPS, WINDOWS
 
     from prodromal.atc import AtcGroup
-    from prodromal.features.build import iterate
+    from prodromal.features.building import iterate
     from prodromal.features.index_file import IndexFile
     from prodromal.features.plan import FeaturePlan
     from prodromal.register import Register

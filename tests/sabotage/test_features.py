@@ -51,7 +51,7 @@ SHAPES = {
 def test_a_broken_shape_of_the_fast_engine_is_caught(name, monkeypatch):
     import importlib
 
-    module = importlib.import_module("prodromal.features.build")
+    module = importlib.import_module("prodromal.features.building")
     measure, breaks = SHAPES[name]
     assert not fails(fast_engine_keeps, measure)
     sound = module._shape
