@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -50,9 +51,17 @@ def steps(folder: Path, *, persons: int, noncase_fraction: float, trials: int, r
         ["score", at["register"], at["model"], "--on", "2018-01-01", "--explain", "3", "--output", file["risks"]],
         ["score", at["register"], at["model"], "--index-dates", file["held-out"], "--output", file["held-out-risks"]],
         ["evaluate", file["held-out-risks"], file["held-out"], "--matched", file["matched"],
-         "--register", at["register"], "--model", at["model"], "--replicates", str(replicates),
+         "--register", at["register"], "--model", at["model"], "--replicates", str(replicates), "--people", "3",
          "--title", "Can simulated prescriptions foretell ALS?", "--output", at["evaluation"]],
     ]  # fmt: skip
+
+
+def _remove(path: Path) -> None:
+    """Remove what an earlier demo wrote, and nothing else."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def demo(
@@ -68,16 +77,15 @@ def demo(
 ) -> None:
     """Simulate, ingest, draw, train, score, explain and evaluate; ends with a report to open."""
     from prodromal.cli.app import app
-    from prodromal.files import atomic_folder
 
     refuse_existing(output, force)
     say("Everything below is about simulated people. The signal in prescriptions is weak, here as in life.")
-    with atomic_folder(output, replace=force) as folder:
-        for step in steps(
-            folder, persons=persons, noncase_fraction=noncase_fraction, trials=trials, replicates=replicates
-        ):
-            say()
-            say("$ prodromal " + shlex.join(step).replace(str(folder), str(output)))
-            app(step, standalone_mode=False)
+    commands = steps(output, persons=persons, noncase_fraction=noncase_fraction, trials=trials, replicates=replicates)
+    for command in commands:
+        _remove(Path(command[command.index("--output") + 1]))
+    for command in commands:
+        say()
+        say("$ prodromal " + shlex.join(command))
+        app(command, standalone_mode=False)
     say()
     say(f"Open {(output / 'evaluation' / 'report.html').resolve()} in a browser.")

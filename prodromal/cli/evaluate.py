@@ -46,7 +46,10 @@ def evaluate(
     matched: Annotated[
         Path | None, typer.Option(help="Held-out matched sets, made by 'prodromal cohort sets'.")
     ] = None,
-    people: Annotated[int, typer.Option(min=0, max=10, help="Explained people in the report.")] = 3,
+    people: Annotated[
+        int,
+        typer.Option(min=0, max=10, help="Explained people in the report; such a report must stay where the data are."),
+    ] = 0,
     replicates: Annotated[int, typer.Option(min=0, help="Bootstrap draws over families.")] = 200,
     profile: Annotated[str, typer.Option(help="Disclosure rules: acro, opensafely or ohdsi.")] = "acro",
     title: Annotated[str, typer.Option(help="Title of the report.")] = "How far can this ALS risk be trusted?",
