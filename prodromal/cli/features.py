@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from prodromal.cli.common import Force, Output, RegisterFolder, Threads, index_dates, refuse_existing, say
+from prodromal.cli.common import Force, Output, RegisterFolder, Threads, index_dates, provenance, refuse_existing, say
 
 __all__ = ["add_to"]
 
@@ -48,19 +48,21 @@ def features(
     dates = index_dates(opened, on=on, file=asked)
     if not is_compiled():
         typer.echo("Compiling the loops for this machine, once: half a minute.", err=True)
+    facts = provenance(opened, plan=chosen.fingerprint)
     rows = 0
     meaning: list[dict[str, str]] = []
     with atomic_file(output) as partial:
         writer = None
         for _, matrix in iterate(chosen, opened, dates, threads=threads):
             table = pa.Table.from_pandas(matrix.to_frame(), preserve_index=False)
-            writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd", write_page_checksum=True)
-            writer.write_table(table)
+            schema = table.schema.with_metadata({f"prodromal.{name}": value for name, value in facts.items()})
+            writer = writer or pq.ParquetWriter(partial, schema, compression="zstd", write_page_checksum=True)
+            writer.write_table(table.cast(schema))
             rows, meaning = rows + len(matrix), matrix.describe()
         if writer is not None:
             writer.close()
     write_text(
         output.with_name("features.json"),
-        json.dumps({"plan": chosen.fingerprint, "features": meaning}, indent=1) + "\n",
+        json.dumps({**facts, "features": meaning}, indent=1) + "\n",
     )
     say(f"{rows:,} rows of {len(chosen.features)} features (plan {chosen.fingerprint}) are in {output}.")
