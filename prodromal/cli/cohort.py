@@ -22,7 +22,11 @@ _Horizon = Annotated[float, typer.Option(help="Years after the index date at whi
 _History = Annotated[int, typer.Option(help="Days that must have been observed before the index date.")]
 _Split = Annotated[float | None, typer.Option("--split", help="Share of families held out, such as 0.3.")]
 _SplitSeed = Annotated[int, typer.Option("--split-seed", help="Seed of the split; use the same for both parts.")]
-_Part = Annotated[str | None, typer.Option("--part", help="With --split: train or held-out.")]
+_Part = Annotated[str | None, typer.Option("--part", help="With --split or --split-date: train or held-out.")]
+_SplitDate = Annotated[
+    str | None,
+    typer.Option("--split-date", help="Train: answered before YYYY-MM-DD. Held-out: index dates from it on."),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -57,6 +61,7 @@ def sets(
     controls_per_case: Annotated[int, typer.Option(min=1, help="Controls for each case.")] = 5,
     split: _Split = None,
     split_seed: _SplitSeed = 1,
+    split_date: _SplitDate = None,
     part: _Part = None,
     force: Force = False,
 ) -> None:
@@ -68,9 +73,13 @@ def sets(
     opened = Register.open(register)
     question = Outcome(outcome, lag_days, round(horizon_years * 365.25), min_history_days)
     drawn = draw_landmark_sets(
-        opened, question, seed=seed, controls_per_case=controls_per_case, among=_among(opened, split, part, split_seed)
+        opened,
+        question,
+        seed=seed,
+        controls_per_case=controls_per_case,
+        among=_among(opened, split, part, split_seed, dated=split_date is not None),
     )
-    _finish(opened, drawn, output)
+    _finish(opened, _in_time(drawn, split_date, part), output)
 
 
 def landmark(
@@ -120,10 +129,20 @@ def anchored(
     _finish(opened, drawn, output)
 
 
-def _among(register: Register, split: float | None, part: str | None, seed: int) -> Any:
+def _in_time(cohort: Cohort, split_date: str | None, part: str | None) -> Cohort:
+    from prodromal.design.split import before, since
+
+    if split_date is None:
+        return cohort
+    if part not in {"train", "held-out"}:
+        raise DefinitionError("a split takes --part train or --part held-out")
+    return (before if part == "train" else since)(cohort, parse_date(split_date))
+
+
+def _among(register: Register, split: float | None, part: str | None, seed: int, *, dated: bool = False) -> Any:
     from prodromal.design import held_out
 
-    if split is None and part is None:
+    if split is None and (part is None or dated):
         return None
     if split is None or part not in {"train", "held-out"}:
         raise DefinitionError("a split takes both --split SHARE and --part train or --part held-out")

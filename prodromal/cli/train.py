@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     register: RegisterFolder,
-    cohort: Annotated[Path, typer.Argument(help="Matched sets, made by 'prodromal cohort sets'.")],
+    cohort: Annotated[Path, typer.Argument(help="Matched sets or a landmark cohort, made by 'prodromal cohort'.")],
     *,
     output: Output,
     seed: Seed,
@@ -43,7 +43,7 @@ def train(
     threads: Threads = 2,
     force: Force = False,
 ) -> None:
-    """Train boosted trees on matched sets; simpler models are fitted beside them and shown in the same table."""
+    """Train boosted trees on matched sets or a landmark cohort; simpler models are fitted beside them, in one table."""
     from prodromal.design import read_cohort
     from prodromal.features import FeaturePlan, build
     from prodromal.files import sha256
@@ -77,11 +77,12 @@ def train(
         )
     save(model, output, replace=force)
     facts = model.training
+    basis = f"{facts['sets']:,} matched sets" if sets.is_matched else f"a cohort with {facts['cases']:,} diagnoses"
     say(
-        f"Trained on {facts['sets']:,} matched sets: {facts['rounds']} trees of depth "
+        f"Trained on {basis}: {facts['rounds']} trees of depth "
         f"{facts['settings']['max_depth']}, slope {facts['slope']:.2f}."
     )
-    say("Concordance within matched sets, out of fold (0.5 is chance):")
+    say("Concordance within people of the same age and sex, out of fold (0.5 is chance):")
     for row in facts["out_of_fold"]:
         value = row["note"] if row["c_within_sets"] is None else f"{row['c_within_sets']:.3f}"
         say(f"  {row['model']:<30} {value}")

@@ -1,9 +1,9 @@
-"""Boosted trees on the conditional likelihood: one model, or folds in step with each other."""
+"""Boosted trees on a likelihood of matched sets or of a cohort: one model, or folds in step with each other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     import xgboost
 
-    from prodromal.risk.sets import MatchedSets
+    from prodromal.risk.conditional import Fit
 
-__all__ = ["Settings", "boost", "out_of_fold"]
+__all__ = ["Likelihood", "Settings", "boost", "out_of_fold"]
 
 # The Hessian of a set of one case and five controls at equal scores: what "one case" weighs in a leaf.
 _HESSIAN_PER_CASE = 5 / 6
@@ -66,28 +66,49 @@ class Settings:
         }
 
 
-def matched_objective(sets: MatchedSets) -> Callable[[Any, Any], tuple[_Floats, _Floats]]:
-    """Gradient and Hessian of the conditional (softmax) likelihood within sets, for XGBoost."""
-    is_case = sets.is_case
+class Likelihood(Protocol):
+    """What trees are grown on, over rows in canonical order."""
 
-    def objective(margin: Any, _: Any) -> tuple[_Floats, _Floats]:
-        p = sets.probabilities(margin)
-        return p - is_case, np.maximum(p * (1 - p), 1e-6)
+    @property
+    def cases(self) -> int:
+        """Diagnoses that it rests on."""
 
-    return objective
+    @property
+    def is_case(self) -> npt.NDArray[np.bool_]:
+        """Whether each row is a case."""
+
+    def gradient(self, score: Any) -> tuple[_Floats, _Floats]:
+        """Gradient and diagonal of the Hessian of minus the log-likelihood, by row."""
+
+    def log_likelihood(self, score: Any) -> float:
+        """Sum over sets or people."""
+
+    def concordance(self, score: Any) -> float:
+        """How often a case outranks another person of the same age and sex."""
+
+    def linear(self, X: _Floats, *, ridge: float = 0.0) -> Fit:
+        """Fit a linear score."""
+
+    def subset(self, keep: npt.NDArray[np.bool_]) -> tuple[Likelihood, npt.NDArray[np.int64]]:
+        """What remains when some rows go, and its rows."""
 
 
 def boost(
-    X: npt.NDArray[np.float32], sets: MatchedSets, settings: Settings, rounds: int, *, seed: int, device: str = "cpu"
+    X: npt.NDArray[np.float32],
+    likelihood: Likelihood,
+    settings: Settings,
+    rounds: int,
+    *,
+    seed: int,
+    device: str = "cpu",
 ) -> xgboost.Booster:
-    """Fit one model of `rounds` trees; rows of `X` are in the order of `sets`."""
+    """Fit one model of `rounds` trees; rows of `X` are in the order of `likelihood`."""
     import xgboost
 
     data = xgboost.DMatrix(X, nthread=1)
-    objective = matched_objective(sets)
     booster = xgboost.Booster(settings.to_xgboost(seed=seed, device=device), cache=[data])
     for number in range(rounds):
-        booster.update(data, number, fobj=objective)
+        booster.update(data, number, fobj=_objective(likelihood))
     return booster
 
 
@@ -102,7 +123,7 @@ class OutOfFold:
     rounds : int
         Best number of trees, possibly 0.
     log_likelihood : float
-        Mean per set, out of fold, at `rounds`; for comparison, equal scores give minus the mean log set size.
+        Mean per case, out of fold, at `rounds`; in matched sets, equal scores give minus the mean log set size.
     score : ndarray of float64, shape (n_rows,)
     """
 
@@ -114,23 +135,27 @@ class OutOfFold:
 
 def out_of_fold(
     X: npt.NDArray[np.float32],
-    sets: MatchedSets,
-    fold_of_set: npt.NDArray[np.int64],
+    likelihood: Likelihood,
+    fold: npt.NDArray[np.int64],
     settings: Settings,
     *,
     max_rounds: int,
     seed: int,
     device: str = "cpu",
 ) -> OutOfFold:
-    """Grow all folds in step and stop when their joint out-of-fold likelihood no longer grows."""
-    folds = [_Fold(X, sets, fold_of_set == k, settings, seed, device) for k in np.unique(fold_of_set)]
-    score = np.zeros(len(sets.order))
-    best = OutOfFold(settings, 0, sets.log_likelihood(score) / len(sets), score)
+    """Grow all folds in step and stop when their joint out-of-fold likelihood no longer grows.
+
+    Each row is scored by the model that has seen nobody of its fold. Folds are of families, not of sets: people who are
+    drawn as controls again and again would tie nearly all sets together.
+    """
+    folds = [_Fold(X, likelihood, fold == k, settings, seed, device) for k in np.unique(fold)]
+    score = np.zeros(len(X))
+    best = OutOfFold(settings, 0, likelihood.log_likelihood(score) / likelihood.cases, score)
     for number in range(max_rounds):
         score = score.copy()
-        for fold in folds:
-            score[fold.rows] = fold.grow(number)
-        value = sets.log_likelihood(score) / len(sets)
+        for part in folds:
+            score[part.held] = part.grow(number)
+        value = likelihood.log_likelihood(score) / likelihood.cases
         if value > best.log_likelihood:
             best = OutOfFold(settings, number + 1, value, score)
         elif number + 1 - best.rounds >= _PATIENCE:
@@ -138,11 +163,15 @@ def out_of_fold(
     return best
 
 
+def _objective(likelihood: Likelihood) -> Callable[[Any, Any], tuple[_Floats, _Floats]]:
+    return lambda margin, _: likelihood.gradient(margin)
+
+
 class _Fold:
     def __init__(
         self,
         X: npt.NDArray[np.float32],
-        sets: MatchedSets,
+        likelihood: Likelihood,
         held: npt.NDArray[np.bool_],
         settings: Settings,
         seed: int,
@@ -150,16 +179,17 @@ class _Fold:
     ) -> None:
         import xgboost
 
-        seen, rows = sets.subset(~held)
-        _, self.rows = sets.subset(held)
-        self._train, self._held = (xgboost.DMatrix(X[r], nthread=1) for r in (rows, self.rows))
-        self._objective = matched_objective(seen)
+        self.held = held
+        seen, rows = likelihood.subset(~held)
+        self._train, self._held = (xgboost.DMatrix(X[r], nthread=1) for r in (rows, held))
+        self._objective = _objective(seen)
         self._booster = xgboost.Booster(settings.to_xgboost(seed=seed, device=device), cache=[self._train, self._held])
 
     def grow(self, number: int) -> _Floats:
-        """Add a tree and score the held rows."""
+        """Add a tree and score the held rows; the mean over those trained on is the zero that all folds share."""
         self._booster.update(self._train, number, fobj=self._objective)
-        return np.asarray(self._booster.predict(self._held, output_margin=True), dtype=np.float64)
+        seen, held = (self._booster.predict(data, output_margin=True) for data in (self._train, self._held))
+        return np.asarray(held, dtype=np.float64) - float(np.mean(seen, dtype=np.float64))
 
 
 def describe(settings: Settings) -> Mapping[str, float]:

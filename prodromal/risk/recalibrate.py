@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from prodromal.errors import NotEstimable
 from prodromal.risk.normaliser import Normaliser
+from prodromal.risk.poisson import fit_poisson
 
 if TYPE_CHECKING:
     from prodromal.design import Cohort
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["Recalibration", "recalibrate"]
 
 _FEWEST_EVENTS = 20
-_STEPS = 50
-_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def recalibrate(model: RiskModel, matrix: FeatureMatrix, cohort: Cohort, persons
     if events < _FEWEST_EVENTS:
         raise NotEstimable(f"{events} diagnoses are too few to recalibrate; it takes {_FEWEST_EVENTS}")
     weight = frame["weight"].to_numpy(dtype=np.float64)
-    b, covariance = _poisson(np.column_stack([np.ones(len(score)), score]), counted, hazard, weight)
+    b, covariance = fit_poisson(np.column_stack([np.ones(len(score)), score]), counted, hazard, weight)
     if b[1] <= 0:
         raise NotEstimable(f"the recalibration slope is {b[1]:.2f}: the score does not rank people of this cohort")
     errors = np.sqrt(np.diag(covariance))
@@ -105,20 +103,3 @@ def recalibrate(model: RiskModel, matrix: FeatureMatrix, cohort: Cohort, persons
         training={**model.training, "recalibrated": {"intercept": float(b[0]), "slope": float(b[1]), "events": events}},
     )
     return Recalibration(changed, float(b[0]), float(b[1]), float(errors[0]), float(errors[1]), events)
-
-
-def _poisson(X: _Floats, y: npt.NDArray[np.bool_], exposure: _Floats, weight: _Floats) -> tuple[_Floats, _Floats]:
-    """Weighted Poisson regression with a sandwich covariance, by Newton's method."""
-    b = np.zeros(X.shape[1])
-    for _ in range(_STEPS):
-        mean = exposure * np.exp(X @ b)
-        information = (X * (weight * mean)[:, None]).T @ X
-        if np.linalg.cond(information) > 1e13:
-            raise NotEstimable("all people of the cohort have the same score: there is no slope to refit")
-        step = np.linalg.solve(information, X.T @ (weight * (y - mean)))
-        b = b + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
-        if float(np.abs(step).max()) < 1e-10:
-            break
-    influence = X * (weight * (y - exposure * np.exp(X @ b)))[:, None]
-    bread = np.linalg.inv(information)
-    return b, bread @ (influence.T @ influence) @ bread

@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from prodromal.errors import DataError, NotEstimable
+from prodromal.risk.conditional import Fit, fit_conditional
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["MatchedSets"]
 
+_SMALLEST_HESSIAN = 1e-6
 _Floats = npt.NDArray[np.float64]
 
 
@@ -67,6 +69,11 @@ class MatchedSets:
         return len(self.start)
 
     @property
+    def cases(self) -> int:
+        """Diagnoses that the likelihood rests on: one a set."""
+        return len(self)
+
+    @property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Rows of each set."""
         return np.diff(np.append(self.start, len(self.order)))
@@ -90,6 +97,15 @@ class MatchedSets:
         weight = np.exp(values)
         return np.asarray(weight / np.repeat(np.add.reduceat(weight, self.start), self.sizes))
 
+    def gradient(self, score: Any) -> tuple[_Floats, _Floats]:
+        """Gradient and diagonal of the Hessian of minus the log-likelihood, shape (n_rows,) each."""
+        p = self.probabilities(score)
+        return p - self.is_case, np.maximum(p * (1 - p), _SMALLEST_HESSIAN)
+
+    def linear(self, X: _Floats, *, ridge: float = 0.0) -> Fit:
+        """Fit a linear score: log rate ratios with standard errors; see ``fit_conditional``."""
+        return fit_conditional(X, self, ridge=ridge)
+
     def log_likelihood(self, score: Any) -> float:
         """Sum over sets of the log probability of the case."""
         values = np.asarray(score, dtype=np.float64)
@@ -105,7 +121,12 @@ class MatchedSets:
         return float(np.mean(np.where(of_case == values, 0.5, of_case > values)[pairs]))
 
     def subset(self, keep: npt.NDArray[np.bool_]) -> tuple[MatchedSets, npt.NDArray[np.int64]]:
-        """Some of the sets, and their rows in the order of this object."""
-        rows = np.flatnonzero(np.repeat(keep, self.sizes))
-        start = np.cumsum(np.append(0, self.sizes[keep]))[:-1]
+        """What remains of the sets when some rows go, and its rows in this object.
+
+        A set that loses its case, or all its controls, goes whole.
+        """
+        left = np.add.reduceat(keep.astype(np.int64), self.start)
+        whole = keep[self.start] & (left > 1)
+        rows = np.flatnonzero(keep & np.repeat(whole, self.sizes))
+        start = np.cumsum(np.append(0, left[whole]))[:-1]
         return MatchedSets(self.order[rows], start.astype(np.int64)), rows

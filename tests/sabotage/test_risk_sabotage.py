@@ -7,10 +7,10 @@ import pytest
 
 from prodromal.design import landmark_sets, sampling
 from prodromal.design.facts import Facts
-from prodromal.risk import conditional, population, sets
+from prodromal.risk import conditional, population, sets, weighted
 from tests.oracle import test_conditional
 from tests.recovery import test_whole_job
-from tests.unit import test_population
+from tests.unit import test_population, test_training_answers
 
 
 def fails(check, *arguments) -> bool:
@@ -63,6 +63,20 @@ def test_competing_death_ignored(monkeypatch):
     right = population.Population.__init__
     monkeypatch.setattr(population.Population, "__init__", lambda self, name, i, m: right(self, name, i, 0 * m))
     assert fails(test_population.test_constant_rates_have_a_closed_form)
+
+
+def test_future_diagnoses_in_the_early_part(world, monkeypatch):
+    monkeypatch.setattr(test_training_answers, "before", lambda cohort, day: cohort)
+    assert fails(test_training_answers.test_a_temporal_split_keeps_the_future_out_of_training, world)
+
+
+def test_weights_of_a_cohort_ignored(world, monkeypatch):
+    """An extract of all cases and a few others looks like an epidemic."""
+    rows, _ = weighted.WeightedRows.of(world.cohort, world.population)
+    unweighted = weighted.WeightedRows(rows.is_case, np.ones(len(rows)), rows.hazard, rows.stratum)
+    equal = np.zeros(len(rows))
+    assert abs(rows.level(equal)) < 0.5
+    assert unweighted.level(equal) > 3
 
 
 @pytest.mark.parametrize("broken", ["any_sex", "lag", "diagnosed"])
