@@ -23,9 +23,11 @@ def check(folder: Annotated[Path, typer.Argument(help="Folder of a register or a
         from prodromal.risk import load
 
         model = load(folder)
+        counts = ((name, model.training[name]) for name in ("sets", "cases") if name in model.training)
+        trained_on = ", ".join(f"{count:,} {'matched sets' if name == 'sets' else name}" for name, count in counts)
         say(
             f"{folder} is an undamaged bundle: plan '{model.plan.name}' ({model.plan.fingerprint}), "
-            f"{len(model.plan.features)} features, trained on {model.training['sets']:,} matched sets."
+            f"{len(model.plan.features)} features, trained on {trained_on}."
         )
         return
     from prodromal.register import Register

@@ -11,7 +11,8 @@ from prodromal.risk.population import AGES
 
 __all__ = ["Normaliser", "estimate_normaliser"]
 
-_BANDWIDTH_YEARS = 4.0
+_WIDEST_YEARS, _NARROWEST_YEARS, _CONTROLS_AT_WIDEST = 4.0, 1.5, 5000.0
+_LEAST_OF_MEAN = 0.5
 _PRIOR_CONTROLS = 30.0
 _Floats = npt.NDArray[np.float64]
 
@@ -58,17 +59,37 @@ def estimate_normaliser(
 
     Notes
     -----
-    A Gaussian kernel over age (standard deviation 4 years) smooths the mean of ``exp(raw)`` of both sexes, shrunk to
-    the overall mean as if 30 people of each age had it; then that of each sex, shrunk to that of both in the same way.
+    A Gaussian kernel over age smooths the mean of ``exp(raw)`` of both sexes, shrunk to the overall mean as if 30
+    people of each age had it; then that of each sex, shrunk to that of both in the same way. The fit is locally linear,
+    so that the oldest are not taken for somewhat younger people. The standard deviation of the kernel is 4 years up to
+    5,000 people and falls with the fifth root of their number, to 1.5 years at least.
     """
     ratio, age = np.exp(np.asarray(raw, dtype=np.float64)), np.asarray(age_years, dtype=np.float64)
     row, people = np.asarray(sex), np.asarray(weight, dtype=np.float64)
     people = people / people.mean()
-    kernel = np.exp(-0.5 * ((np.arange(AGES)[:, None] - age) / _BANDWIDTH_YEARS) ** 2) * people
-    both = _shrunken_mean(kernel, ratio, np.full(AGES, np.average(ratio, weights=people)))
-    of_sex = [_shrunken_mean(kernel[:, row == s], ratio[row == s], both) for s in (0, 1)]
-    return Normaliser(np.log(of_sex))
+    width = float(np.clip(_WIDEST_YEARS * (len(age) / _CONTROLS_AT_WIDEST) ** -0.2, _NARROWEST_YEARS, _WIDEST_YEARS))
+    every = np.ones(len(age), dtype=bool)
+    both = _shrunken(age, ratio, people, every, width, np.full(AGES, np.average(ratio, weights=people)))
+    return Normaliser(np.log([_shrunken(age, ratio, people, row == s, width, both) for s in (0, 1)]))
 
 
-def _shrunken_mean(kernel: _Floats, ratio: _Floats, towards: _Floats) -> _Floats:
-    return np.asarray((kernel @ ratio + _PRIOR_CONTROLS * towards) / (kernel.sum(axis=1) + _PRIOR_CONTROLS))
+def _shrunken(
+    age: _Floats, ratio: _Floats, people: _Floats, chosen: npt.NDArray[np.bool_], width: float, towards: _Floats
+) -> _Floats:
+    """Locally linear mean of `ratio` at each age, of those chosen, shrunk towards another curve."""
+    # Ages are whole, so sums by age say everything.
+    whole = np.clip(age[chosen], 0, AGES - 1).astype(np.int64)
+    n = np.bincount(whole, people[chosen], AGES)
+    total = np.bincount(whole, people[chosen] * ratio[chosen], AGES)
+    ages = np.arange(AGES, dtype=np.float64)
+    kernel = np.exp(-0.5 * ((ages[:, None] - ages) / width) ** 2)
+    distance = ages - ages[:, None]
+    mass, height = kernel @ n, kernel @ total
+    centre = np.divide((kernel * distance) @ n, mass, out=np.zeros(AGES), where=mass > 1e-9)
+    mean = np.divide(height, mass, out=towards.copy(), where=mass > 1e-9)
+    spread = (kernel * (distance - centre[:, None]) ** 2) @ n
+    joint = (kernel * (distance - centre[:, None])) @ total
+    slope = joint / (spread + _PRIOR_CONTROLS * width**2)
+    # No further than the kernel reaches: beyond the oldest the line is not to be trusted.
+    local = np.maximum(mean - slope * np.clip(centre, -width, width), _LEAST_OF_MEAN * mean)
+    return np.asarray((mass * local + _PRIOR_CONTROLS * towards) / (mass + _PRIOR_CONTROLS))
