@@ -11,6 +11,7 @@ from prodromal.design.cohort import Attrition, Cohort, Outcome
 from prodromal.design.facts import Facts
 from prodromal.design.sampling import Sampler
 from prodromal.errors import DefinitionError, NotEstimable
+from prodromal.register.persons import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,7 +132,7 @@ def _cases(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
     """Cases with a random index day, of those who were followed from it to the diagnosis."""
     asked = facts.outcome
-    diagnosed = np.flatnonzero(facts.diagnosed != np.int32(2**31 - 1))
+    diagnosed = np.flatnonzero(facts.diagnosed != NEVER)
     flow.step(f"people with a diagnosis of {asked.name}", len(diagnosed), 0)
     cases = diagnosed[chosen[diagnosed]]
     flow.step("chosen, known sex and birth date, a sampling weight above 0", len(cases), 0)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import xgboost
 
@@ -190,8 +190,3 @@ class _Fold:
         self._booster.update(self._train, number, fobj=self._objective)
         seen, held = (self._booster.predict(data, output_margin=True) for data in (self._train, self._held))
         return np.asarray(held, dtype=np.float64) - float(np.mean(seen, dtype=np.float64))
-
-
-def describe(settings: Settings) -> Mapping[str, float]:
-    """Settings as plain values."""
-    return {name: getattr(settings, name) for name in settings.__dataclass_fields__}

@@ -129,7 +129,6 @@ def train(
         slope, slope_error = _slope(best, material.likelihood)
         comparison = _compare(material, best, matrix)
     booster = boost(material.X, material.likelihood, best.settings, best.rounds, seed=seed, device=device)
-    booster.set_attr(best_iteration=None)
     normaliser, reference = _normalise(slope * best.score, material)
     # Out-of-fold scores count from the mean over the rows trained on, the trees from their own zero.
     zero = float(np.mean(booster.inplace_predict(material.X, predict_type="margin"), dtype=np.float64))
