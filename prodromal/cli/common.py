@@ -17,16 +17,19 @@ from prodromal.errors import DataError, DefinitionError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from prodromal.features.index_dates import IndexDates
+    from prodromal.features.index_dates import Everyone, IndexDates
     from prodromal.register import Register
 
 __all__ = [
+    "OUTPUT_HELP",
+    "SEED_HELP",
     "Force",
     "Model",
     "Output",
     "RegisterFolder",
     "Seed",
     "Threads",
+    "asked_for",
     "index_dates",
     "parse_date",
     "progress",
@@ -39,8 +42,10 @@ __all__ = [
 
 RegisterFolder = Annotated[Path, typer.Argument(help="Folder of a register, made by 'prodromal ingest'.")]
 Model = Annotated[Path, typer.Argument(help="Folder of a model bundle, made by 'prodromal train'.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write; appears complete or not at all.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random; the same seed gives the same result.")]
+OUTPUT_HELP = "Where to write; appears complete or not at all."
+SEED_HELP = "Seed of everything random; the same seed gives the same result."
+Output = Annotated[Path, typer.Option("--output", "-o", help=OUTPUT_HELP)]
+Seed = Annotated[int, typer.Option("--seed", help=SEED_HELP)]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads; results do not depend on it.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 
@@ -140,16 +145,25 @@ def write_table(frame: pd.DataFrame, path: Path, facts: dict[str, str]) -> None:
     pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
-def index_dates(register: Register, *, on: str | None, file: Path | None) -> IndexDates:
+def asked_for(register: Register, *, on: str | None, file: Path | None) -> Everyone | IndexDates:
     """Who is asked for: everyone on a date, or the rows of a file."""
-    import numpy as np
-
-    from prodromal.features.index_dates import IndexDates
+    from prodromal.features.index_dates import Everyone, IndexDates
 
     if (on is None) == (file is None):
         raise DefinitionError("say who is asked for: either --on DATE (everyone) or --index-dates FILE")
     if on is not None:
-        day = int(np.datetime64(parse_date(on), "D").astype(np.int64))
-        return IndexDates.on(np.arange(len(register.persons), dtype=np.int64), day)
+        return Everyone((parse_date(on) - date(1970, 1, 1)).days)
     assert file is not None
     return IndexDates.of(register, read_frame(file))
+
+
+def index_dates(register: Register, *, on: str | None, file: Path | None) -> IndexDates:
+    """Who is asked for, with all persons in memory."""
+    import numpy as np
+
+    from prodromal.features.index_dates import IndexDates
+
+    asked = asked_for(register, on=on, file=file)
+    if isinstance(asked, IndexDates):
+        return asked
+    return IndexDates.on(np.arange(len(register.persons), dtype=np.int64), asked.day)

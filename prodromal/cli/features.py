@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from prodromal.cli.common import Force, Output, RegisterFolder, Threads, index_dates, provenance, refuse_existing, say
+from prodromal.cli.common import Force, Output, RegisterFolder, Threads, asked_for, provenance, refuse_existing, say
 
 __all__ = ["add_to"]
 
@@ -45,7 +45,7 @@ def features(
     refuse_existing(output, force)
     chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
     opened = Register.open(register)
-    dates = index_dates(opened, on=on, file=asked)
+    dates = asked_for(opened, on=on, file=asked)
     if not is_compiled():
         typer.echo("Compiling the loops for this machine, once: half a minute.", err=True)
     facts = provenance(opened, plan=chosen.fingerprint)

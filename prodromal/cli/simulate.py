@@ -7,21 +7,45 @@ from typing import Annotated
 
 import typer
 
-from prodromal.cli.common import Output, Seed, Threads, progress, say
+from prodromal.cli.common import (
+    OUTPUT_HELP,
+    SEED_HELP,
+    Force,
+    Output,
+    Threads,
+    parse_date,
+    progress,
+    provenance,
+    read_frame,
+    refuse_existing,
+    say,
+    write_table,
+)
 from prodromal.errors import DefinitionError
 
 __all__ = ["add_to"]
 
+_ORACLE_EXAMPLE = (
+    "Example: prodromal simulate oracle delivery --index-dates dates.csv --lag-days 365 --horizon-days 1825 "
+    "--output best.parquet"
+)
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("simulate", epilog="Example: prodromal simulate --persons 200000 --seed 1 --output delivery")(simulate)
+    verb = typer.Typer(invoke_without_command=True)
+    verb.callback(
+        epilog="Example: prodromal simulate --persons 200000 --seed 1 --output delivery", subcommand_metavar="[oracle]"
+    )(simulate)
+    verb.command("oracle", epilog=_ORACLE_EXAMPLE)(oracle)
+    app.add_typer(verb, name="simulate")
 
 
 def simulate(
+    context: typer.Context,
     *,
-    output: Output,
-    seed: Seed,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help=f"{OUTPUT_HELP} Required.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help=f"{SEED_HELP} Required.")] = None,
     persons: Annotated[int | None, typer.Option(help="People in the population; overrides the configuration.")] = None,
     noncase_fraction: Annotated[
         float | None,
@@ -33,6 +57,11 @@ def simulate(
     threads: Threads = 2,
 ) -> None:
     """Write the files of a synthetic register, and the truth apart in [bold]truth/[/bold]."""
+    if context.invoked_subcommand is not None:
+        return
+    if output is None or seed is None:
+        context.fail(f"Missing option '{'--output' if output is None else '--seed'}'.")
+
     from prodromal.simulate import SimulationConfig, simulate
 
     if file_format not in {"parquet", "csv"}:
@@ -49,4 +78,37 @@ def simulate(
     say(
         f"Simulated {done.population:,} people: {done.cases:,} with an ALS diagnosis. The delivery in {output} holds "
         f"{done.persons:,} people and {done.dispensings:,} dispensings; the truth is in {output}/truth."
+    )
+
+
+def oracle(
+    delivery: Annotated[Path, typer.Argument(help="Folder made by 'prodromal simulate', with its truth.")],
+    *,
+    output: Output,
+    on: Annotated[str | None, typer.Option(help="Everyone on this date, YYYY-MM-DD.")] = None,
+    asked: Annotated[
+        Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")
+    ] = None,
+    lag_days: Annotated[int, typer.Option(help="The diagnosis comes later than this after the date.")] = 365,
+    horizon_days: Annotated[int, typer.Option(help="And not later than this.")] = 5 * 365,
+    force: Force = False,
+) -> None:
+    """Write the best possible score: the log likelihood ratio of each simulated history under the law it came from."""
+    from prodromal.files import atomic_file
+    from prodromal.simulate import oracle
+
+    refuse_existing(output, force)
+    if (on is None) == (asked is None):
+        raise DefinitionError("say who is asked for: either --on DATE (everyone) or --index-dates FILE")
+    if asked is not None:
+        dates = read_frame(asked)
+    else:
+        dates = read_frame(delivery / "persons.parquet")[["person_id"]].assign(index_date=parse_date(str(on)))
+    found = oracle(delivery, dates, horizon_days=horizon_days, lag_days=lag_days)
+    with atomic_file(output) as partial:
+        write_table(found, partial, provenance(lag_days=lag_days, horizon_days=horizon_days))
+    missing = int(found["log_likelihood_ratio"].isna().sum())
+    say(
+        f"{len(found):,} asked: {len(found) - missing:,} have a log likelihood ratio in {output}; {missing:,} were not "
+        "under observation on the date, or already diagnosed."
     )

@@ -127,7 +127,7 @@ def _refuse_too_large(rows: int, features: int, memory_mb: int) -> None:
 
 
 def _read(reader: Reader, asked: Asked) -> tuple[Asked, History]:
-    return asked, reader.read(asked.part, asked.people.ids)
+    return asked, reader.read(asked.part, asked.rows)
 
 
 def _jobs(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from prodromal.errors import DataError
 from prodromal.features.arrow import locked, numbers
@@ -16,6 +15,8 @@ from prodromal.features.kernels import History
 from prodromal.register.parquet import read_batches
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from prodromal.features.plan import FeaturePlan
     from prodromal.register import Part
 
@@ -36,29 +37,24 @@ class _Rows(NamedTuple):
 
 
 @compiled
-def _keep(ids: Any, rows: _Rows, number: Any, persons: Any, at: Any, start: Any, kept: _Rows) -> None:
-    """Append the rows whose code has a number, by a merge of sorted ids with sorted persons.
+def _keep(rows: _Rows, number: Any, counts: Any, at: Any, start: Any, kept: _Rows) -> None:
+    """Append the rows whose code has a number, and note where each person's begin.
 
-    ``at`` holds the person reached, the rows kept and the rows that belong to nobody; it lives on over batches. A row
-    is written before it is known to be kept, for a branch that cannot be foretold costs more than a write.
+    ``at`` holds the persons begun, the rows of the last of them that are still to come, and the rows kept; it lives on
+    over batches. A row is written before it is known to be kept, for a branch that cannot be foretold costs more than
+    a write.
     """
     day, code, ddd, supply = rows.day, rows.code, rows.ddd, rows.days_supply
     kept_day, kept_code, kept_ddd, kept_supply = kept.day, kept.code, kept.ddd, kept.days_supply
     with_ddd, with_supply = kept_ddd.shape[0] > 0, kept_supply.shape[0] > 0
-    p, n = at[0], at[1]
-    row = 0
-    while row < ids.shape[0]:
-        who = ids[row]
-        while p + 1 < persons.shape[0] and (p < 0 or persons[p] < who):
-            p += 1
-            start[p] = n
-        end = row
-        while end < ids.shape[0] and ids[end] == who:
-            end += 1
-        if p < 0 or persons[p] != who:
-            at[2] += end - row
-            row = end
-            continue
+    person, left, n = at[0], at[1], at[2]
+    row, size = 0, day.shape[0]
+    while row < size:
+        while left == 0:
+            start[person] = n
+            left = counts[person]
+            person += 1
+        end = min(size, row + left)
         first = n
         for i in range(np.uint64(row), np.uint64(end)):
             its = number[np.uint32(code[i])]
@@ -75,8 +71,9 @@ def _keep(ids: Any, rows: _Rows, number: Any, persons: Any, at: Any, start: Any,
             for i in range(np.uint64(row), np.uint64(end)):
                 kept_supply[n] = supply[i]
                 n += number[np.uint32(code[i])] >= 0
+        left -= end - row
         row = end
-    at[0], at[1] = p, n
+    at[0], at[1], at[2] = person, left, n
 
 
 class Reader:
@@ -97,34 +94,35 @@ class Reader:
         """Columns of the dispensings that the plan needs."""
         supply = "days_covered" in self._plan.measures
         ddd = supply or "ddd" in self._plan.measures
-        return ("person_id", "dispensed_on", "atc", *["ddd"] * ddd, *["days_supply"] * supply)
+        return ("dispensed_on", "atc", *["ddd"] * ddd, *["days_supply"] * supply)
 
-    def read(self, part: Part, ids: npt.NDArray[Any]) -> History:
-        """Dispensings of a part's persons, whose ascending ids are given.
+    def read(self, part: Part, counts: npt.NDArray[np.int32]) -> History:
+        """Dispensings of a part's persons, who have `counts` each.
 
         Raises
         ------
         DataError
-            If a dispensing belongs to none of them, or the file is damaged.
+            If the part has another number of dispensings, or the file is damaged.
         """
-        persons = locked(ids.astype(np.int64, copy=False) if ids.dtype.kind in "iu" else np.arange(len(ids)))
-        start = np.zeros(len(ids) + 1, dtype=np.int64)
-        at = np.array([-1, 0, 0], dtype=np.int64)
+        if (told := int(counts.sum())) != part.rows:
+            raise DataError(f"{part.path}: its persons have {told} dispensings, the manifest names {part.rows}")
+        start = np.empty(len(counts) + 1, dtype=np.int64)
+        at = np.zeros(3, dtype=np.int64)
         kept = self._room(part.rows)
         codes: dict[str, int] = {}
         words, number, rows = None, np.empty(0, dtype=np.int32), 0
-        for batch in read_batches(part.path, self.columns, dictionaries=["atc", "person_id"]):
+        for batch in read_batches(part.path, self.columns, dictionaries=["atc"]):
             rows += batch.num_rows
             if rows > part.rows:
-                raise DataError(f"{part.path} has more than the {part.rows} dispensings that the manifest names")
+                break
             dictionary = batch.column("atc").dictionary
             if words is None or not dictionary.equals(words):
                 words, number = dictionary, self._numbers(dictionary, codes)
-            _keep(_comparable(batch.column("person_id"), ids), _rows(batch), number, persons, at, start, kept)
-        if at[2]:
-            raise DataError(f"{part.path}: {at[2]} of {part.rows} dispensings belong to no person of this part")
-        start[at[0] + 1 :] = at[1]
-        return self._history(start, kept, int(at[1]), list(codes))
+            _keep(_rows(batch), number, locked(counts), at, start, kept)
+        if rows != part.rows:
+            raise DataError(f"{part.path} has not the {part.rows} dispensings that the manifest names")
+        start[at[0] :] = at[2]
+        return self._history(start, kept, int(at[2]), list(codes))
 
     def _room(self, rows: int) -> _Rows:
         return _Rows(
@@ -168,14 +166,3 @@ def _rows(batch: pa.RecordBatch) -> _Rows:
         numbers(batch.column("ddd"), np.float32, np.nan) if "ddd" in names else _NO_DDD,
         numbers(batch.column("days_supply"), np.int16, 0) if "days_supply" in names else _NO_SUPPLY,
     )
-
-
-def _comparable(column: pa.Array, ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Ids of dispensings as whole numbers in the order of the persons; -1 for text that names none of them."""
-    if ids.dtype.kind in "iu":
-        return numbers(column, np.int64, -1)
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    words = np.asarray(encoded.dictionary.to_pylist(), dtype=object)
-    places = np.minimum(np.searchsorted(ids, words), max(len(ids) - 1, 0))
-    rows = np.where(ids[places] == words, places, -1).astype(np.int64) if len(ids) else np.full(len(words), -1)
-    return locked(rows[numbers(encoded.indices, np.int32, -1)])

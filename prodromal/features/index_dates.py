@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prodromal.errors import DataError
-from prodromal.features.people import people_of
+from prodromal.features.people import people_of, stream_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from prodromal.register import Part, Persons, Register
 
-__all__ = ["Asked", "Dates", "IndexDates"]
+__all__ = ["Asked", "Dates", "Everyone", "IndexDates"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Asked:
         The part.
     people : Persons
         Its persons.
+    rows : ndarray of int32, shape (n_persons,)
+        Dispensings of each of them.
     position : ndarray of int64, shape (n_rows,)
         Where the rows stand among all index dates.
     person : ndarray of int64, shape (n_rows,)
@@ -42,6 +44,7 @@ class Asked:
 
     part: Part
     people: Persons
+    rows: npt.NDArray[np.int32]
     position: npt.NDArray[np.int64]
     person: npt.NDArray[np.int64]
     day: npt.NDArray[np.int32]
@@ -104,5 +107,25 @@ class IndexDates:
         for part, (low, high) in zip(register.parts, pairwise(bounds), strict=True):
             if high > low:
                 chosen = order[low:high]
-                people = people_of(register.persons, part)
-                yield Asked(part, people, chosen, self.person_row[chosen] - part.first_person, self.day[chosen])
+                people, counts = people_of(register, part)
+                yield Asked(part, people, counts, chosen, self.person_row[chosen] - part.first_person, self.day[chosen])
+
+
+@dataclass(frozen=True)
+class Everyone:
+    """All persons of a register on one day; memory does not grow with their number.
+
+    Parameters
+    ----------
+    day : int
+        Days since 1970-01-01.
+    """
+
+    day: int
+
+    def by_part(self, register: Register) -> Iterator[Asked]:
+        """Each part that has persons."""
+        for part, people, rows in stream_people(register):
+            person = np.arange(len(people), dtype=np.int64)
+            day = np.full(len(people), self.day, dtype=np.int32)
+            yield Asked(part, people, rows, part.first_person + person, person, day)

@@ -50,7 +50,7 @@ class IndexFile:
         batches = self._columns()
         held = next(batches, None)
         position = 0
-        for part, people in stream_people(register):
+        for part, people, rows in stream_people(register):
             while held is not None:
                 if held[0][-1] <= people.ids[-1] and (more := next(batches, None)) is not None:
                     held = _joined(held, more)
@@ -63,7 +63,9 @@ class IndexFile:
             held = (held[0][size:], held[1][size:]) if size < len(held[0]) else next(batches, None)
             self._check(ids, days)
             if size:
-                yield Asked(part, people, np.arange(position, position + size), self._known(people.rows(ids)), days)
+                yield Asked(
+                    part, people, rows, np.arange(position, position + size), self._known(people.rows(ids)), days
+                )
             position += size
         if held is not None:
             self._known(np.full(len(held[0]), -1))

@@ -260,6 +260,90 @@ def _extend(
                 _variety(line, base, w, slot, lists, g, older, newer)
 
 
+class _Stretches(NamedTuple):
+    """What one person's dispensings amount to by group and stretch: ``[g, k]`` lies between ``marks[k]`` and the next.
+
+    ``passed[d]`` marks lie at most ``d`` days before the index date. Everything else is zero between two persons.
+    """
+
+    passed: Any
+    rows: Any
+    ddds: Any
+    latest: Any
+    earliest: Any
+
+
+@compiled
+def _room(groups: int, marks: Any) -> _Stretches:
+    passed = np.zeros(marks[-1] + 1, dtype=np.int32)
+    for mark in marks:
+        passed[mark:] += 1
+    return _Stretches(
+        passed,
+        np.zeros((groups, marks.shape[0]), dtype=np.int64),
+        np.zeros((groups, marks.shape[0]), dtype=np.float64),
+        np.zeros(groups, dtype=np.int64),
+        np.zeros(groups, dtype=np.int64),
+    )
+
+
+@compiled
+def _drop(history: History, person: int, today: int, with_ddd: bool, stretches: _Stretches) -> None:
+    """Drop each dispensing before the index date into its stretch."""
+    passed, rows, ddds, latest, earliest = stretches
+    day, codes, ddd, group_start, groups = history.day, history.code, history.ddd, history.group_start, history.groups
+    furthest = passed.shape[0] - 1
+    for row in range(history.start[person], history.start[person + 1]):
+        before = today - day[row]
+        if before <= 0:
+            break
+        k = passed[min(before, furthest)] - 1
+        code = codes[row]
+        for member in range(group_start[code], group_start[code + 1]):
+            g = groups[member]
+            rows[g, k] += 1
+            if with_ddd:
+                amount = ddd[row]
+                ddds[g, k] += 0.0 if np.isnan(amount) else amount
+            latest[g] = before
+            earliest[g] = max(earliest[g], before)
+
+
+@compiled
+def _add_up(line: Any, base: int, shape: Shape, observed: Any, rows: Any, ddds: Any) -> None:
+    """Write one group's windows from its stretches, which become sums of all further back."""
+    slot, near, far = shape.slot, shape.near, shape.far
+    for k in range(rows.shape[0] - 2, -1, -1):
+        rows[k] += rows[k + 1]
+        ddds[k] += ddds[k + 1]
+    for w in range(near.shape[0]):
+        if observed[w]:
+            inside = rows[near[w]] - rows[far[w]]
+            if slot[COUNT] >= 0:
+                line[base + slot[COUNT] + w] = inside
+            if slot[RECURRENT] >= 0:
+                line[base + slot[RECURRENT] + w] = 1.0 if inside >= 2 else 0.0
+            if slot[DDD] >= 0:
+                line[base + slot[DDD] + w] = ddds[near[w]] - ddds[far[w]]
+
+
+@compiled
+def _empty(line: Any, shape: Shape, observed: Any, stretches: _Stretches) -> None:
+    """Write what lies in the stretches, and leave them empty."""
+    last, first = shape.slot[SINCE_LAST], shape.slot[SINCE_FIRST]
+    for g in range(shape.groups):
+        if stretches.latest[g] > 0:
+            base = g * shape.columns_per_group
+            _add_up(line, base, shape, observed, stretches.rows[g], stretches.ddds[g])
+            if last >= 0:
+                line[base + last] = stretches.latest[g]
+            if first >= 0:
+                line[base + first] = stretches.earliest[g]
+            stretches.rows[g] = 0
+            stretches.ddds[g] = 0.0
+            stretches.latest[g] = stretches.earliest[g] = 0
+
+
 @compiled
 def _last_day(person: Any, index_day: Any, row: int) -> int:
     """The last index day of the person at a row."""
@@ -294,14 +378,20 @@ def fill(
     observed = np.zeros(shape.near.shape[0], dtype=np.bool_)
     blank = np.empty(out.shape[1] - shape.first_column, dtype=np.float32)
     _blank(blank, shape, observed)
-    for r in range(person.shape[0]):
-        if r == 0 or person[r] != person[r - 1]:
-            _gather(history, shape, person[r], _last_day(person, index_day, r), lists)
-            reached[:] = 0
+    stretches, rows = _room(shape.groups, marks), person.shape[0]
+    for r in range(rows):
+        begins, ends = r == 0 or person[r] != person[r - 1], r + 1 == rows or person[r] != person[r + 1]
         today, line = index_day[r], out[r, shape.first_column :]
         if _observe(today, observed_from[r], observed_to[r], shape, observed):
             _blank(blank, shape, observed)
         line[:] = blank
+        if begins and ends and not slower:
+            _drop(history, person[r], today, slot[DDD] >= 0, stretches)
+            _empty(line, shape, observed, stretches)
+            continue
+        if begins:
+            _gather(history, shape, person[r], _last_day(person, index_day, r), lists)
+            reached[:] = 0
         for g in range(shape.groups):
             if length[g] > 0:
                 base = g * shape.columns_per_group

@@ -1,4 +1,4 @@
-"""The persons of one part: cut from those in memory, or read from the file as far as the part goes."""
+"""The persons of one part and how many dispensings each has: cut from memory, or read as far as the part goes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from prodromal.errors import DataError
@@ -24,33 +25,44 @@ _READ = ("person_id", "sex", "birth_date", "observed_from", "observed_to")
 _UNKNOWN_SEX = SEXES.index("U")
 
 
-def people_of(persons: Persons, part: Part) -> Persons:
-    """The persons of a part, cut from all of them."""
+def people_of(register: Register, part: Part) -> tuple[Persons, npt.NDArray[np.int32]]:
+    """The persons of a part and the dispensings of each, cut from all of them."""
     rows = slice(part.first_person, part.first_person + part.persons)
-    columns: dict[str, Any] = {field.name: getattr(persons, field.name)[rows] for field in fields(Persons)}
-    return Persons(**columns)
+    columns: dict[str, Any] = {field.name: getattr(register.persons, field.name)[rows] for field in fields(Persons)}
+    return Persons(**columns), register.rows_per_person[rows]
 
 
-def stream_people(register: Register) -> Iterator[tuple[Part, Persons]]:
-    """Each part that has persons, with them; only what features need is read: no deaths, weights or regions.
+def stream_people(register: Register) -> Iterator[tuple[Part, Persons, npt.NDArray[np.int32]]]:
+    """Each part that has persons, with them and the dispensings of each.
+
+    Only what features need is read: no deaths, weights or regions.
 
     Raises
     ------
     DataError
-        If the persons table is damaged or has fewer rows than the parts need.
+        If a table is damaged or has fewer rows than the parts need.
     """
-    paths = [register.folder / entry["path"] for entry in register.manifest["files"]["persons"]]
-    batches = (batch for path in paths for batch in read_batches(path, _READ))
+    parts = [part for part in register.parts if part.persons]
+    sizes = [part.persons for part in parts]
+    persons = _pieces(register, "persons", _READ, sizes)
+    counts = _pieces(register, "rows_per_person", ("dispensings",), sizes)
+    for part, people, rows in zip(parts, persons, counts, strict=True):
+        yield part, _persons(people), numbers(_one(rows.column("dispensings")), np.int32, 0)
+
+
+def _pieces(register: Register, name: str, columns: tuple[str, ...], sizes: list[int]) -> Iterator[pa.Table]:
+    """A table cut into pieces of given sizes, read as far as each needs."""
+    batches = (batch for path in register.verified(name) for batch in read_batches(path, columns))
     held: list[pa.RecordBatch] = []
-    for part in (part for part in register.parts if part.persons):
-        while (rows := sum(batch.num_rows for batch in held)) < part.persons:
+    for size in sizes:
+        while (rows := sum(batch.num_rows for batch in held)) < size:
             batch = next(batches, None)
             if batch is None:
-                raise DataError(f"{register.folder}: the persons table has {part.persons - rows} rows too few")
+                raise DataError(f"{register.folder}: table {name} has {size - rows} rows too few")
             held.append(batch)
         table = pa.Table.from_batches(held)
-        yield part, _persons(table.slice(0, part.persons).combine_chunks())
-        held = table.slice(part.persons).to_batches()
+        yield table.slice(0, size).combine_chunks()
+        held = table.slice(size).to_batches()
 
 
 def _persons(table: pa.Table) -> Persons:

@@ -48,7 +48,7 @@ def open_parquet(path: Path, *, dictionaries: Sequence[str] = ()) -> pq.ParquetF
     """
     try:
         return pq.ParquetFile(
-            path, page_checksum_verification=True, read_dictionary=list(dictionaries), memory_map=False
+            path, page_checksum_verification=True, read_dictionary=list(dictionaries), pre_buffer=False
         )
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} is missing or no readable Parquet file") from error

@@ -18,8 +18,10 @@ from prodromal.register.persons import Persons
 from prodromal.register.writer import FORMAT, MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
 __all__ = ["Part", "Register"]
@@ -100,6 +102,12 @@ class Register:
         """All persons as columns, in the order of their ids."""
         return Persons.from_arrow(self.table("persons"))
 
+    @cached_property
+    def rows_per_person(self) -> npt.NDArray[np.int32]:
+        """Dispensings of each person, in the order of the persons table."""
+        counts: npt.NDArray[np.int32] = self.table("rows_per_person").column("dispensings").to_numpy()
+        return counts
+
     @property
     def parts(self) -> tuple[Part, ...]:
         """The parts of the dispensings, in the order of their persons."""
@@ -127,8 +135,20 @@ class Register:
         """
         if not self.has(name):
             raise DataError(f"{self.folder} holds no table {name}; give one to 'prodromal ingest'")
-        files = [read_table(self.folder / entry["path"], columns) for entry in self.manifest["files"][name]]
-        return pa.concat_tables(files)
+        return pa.concat_tables([read_table(path, columns) for path in self.verified(name)])
+
+    def verified(self, name: str) -> list[Path]:
+        """Paths of a table's files, after their size and SHA-256 were found as the manifest has them.
+
+        Raises
+        ------
+        DataError
+            Naming the first file that differs.
+        """
+        entries = self.manifest["files"][name]
+        for entry in entries:
+            self._verify(entry)
+        return [self.folder / entry["path"] for entry in entries]
 
     def frame(self, name: str) -> pd.DataFrame:
         """Read a table as a pandas frame."""
@@ -175,11 +195,14 @@ class Register:
             Naming the first file that differs.
         """
         for entry in (entry for files in self.manifest["files"].values() for entry in files):
-            path = self.folder / entry["path"]
-            if not path.is_file():
-                raise DataError(f"{path} is missing from the register")
-            if path.stat().st_size != entry["bytes"] or sha256(path) != entry["sha256"]:
-                raise DataError(f"{path} differs from the manifest: it was changed or damaged after ingest")
+            self._verify(entry)
+
+    def _verify(self, entry: Mapping[str, Any]) -> None:
+        path = self.folder / entry["path"]
+        if not path.is_file():
+            raise DataError(f"{path} is missing from the register")
+        if path.stat().st_size != entry["bytes"] or sha256(path) != entry["sha256"]:
+            raise DataError(f"{path} differs from the manifest: it was changed or damaged after ingest")
 
 
 def _plain(value: Any) -> Any:

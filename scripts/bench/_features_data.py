@@ -100,13 +100,15 @@ def _index_dates(first: int, persons: int, seed: int) -> pa.RecordBatch:
     )
 
 
-def make_register(folder: Path, persons: int, rows_per_person: int, seed: int = 1) -> Path:
+def make_register(
+    folder: Path, persons: int, rows_per_person: int, *, rows_per_part: int = 2_000_000, seed: int = 1
+) -> Path:
     """Write a register with an ``index_dates.parquet`` of one date per person, unless it is there already."""
     if (folder / "done.json").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     chunks = [(first, min(_CHUNK, persons - first)) for first in range(0, persons, _CHUNK)]
-    writer = RegisterWriter(folder, person_id="BIGINT", rows_per_part=2_000_000)
+    writer = RegisterWriter(folder, person_id="BIGINT", rows_per_part=rows_per_part)
     writer.write(TABLES["persons"], (_persons(*chunk) for chunk in chunks))
     writer.write(TABLES["dispensings"], (_dispensings(*chunk, rows_per_person, seed) for chunk in chunks))
     writer.finish(accounts={}, sources=[], settings={"synthetic": True})
@@ -114,6 +116,7 @@ def make_register(folder: Path, persons: int, rows_per_person: int, seed: int = 
         pa.Table.from_batches([_index_dates(*chunk, seed) for chunk in chunks]),
         folder / "index_dates.parquet",
         compression="zstd",
+        row_group_size=100_000,
     )
     (folder / "done.json").write_text(json.dumps({"persons": persons, "rows": persons * rows_per_person}))
     return folder

@@ -1,6 +1,6 @@
 """One timed process of the features benchmark: ours, or only decoding the columns that it needs.
 
-_features_job.py ours|decode|decode_whole REGISTER THREADS [CELLS.npy]
+_features_job.py ours|decode|decode_whole|decode_unbuffered REGISTER THREADS [CELLS.npy]
 """
 
 import json
@@ -47,11 +47,11 @@ def ours() -> dict[str, object]:
 def decode() -> dict[str, object]:
     import pyarrow.parquet as pq
 
-    rows = 0
+    rows, ahead = 0, sys.argv[1] != "decode_unbuffered"  # ahead is the library's default
     for path in sorted((folder / "dispensings").glob("*.parquet")):
-        with pq.ParquetFile(path, read_dictionary=["atc"], page_checksum_verification=True) as file:
+        with pq.ParquetFile(path, read_dictionary=["atc"], page_checksum_verification=True, pre_buffer=ahead) as file:
             columns = ["person_id", "dispensed_on", "atc", "ddd"]
-            if sys.argv[1] == "decode":
+            if sys.argv[1] != "decode_whole":
                 rows += sum(batch.num_rows for batch in file.iter_batches(columns=columns, use_threads=False))
             else:
                 rows += file.read(columns=columns, use_threads=False).num_rows

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from prodromal.cli.app import app, main
 
 VERBS = [
-    *("simulate", "ingest csv", "check", "cohort sets", "cohort landmark", "cohort anchored", "features", "train"),
-    *("score", "explain", "evaluate", "recalibrate", "demo"),
+    *("simulate", "simulate oracle", "ingest csv", "check", "cohort sets", "cohort landmark", "cohort anchored"),
+    *("features", "train", "score", "explain", "evaluate", "recalibrate", "demo"),
 ]
 PERSONS = "person_id,sex,birth_date,observed_from,observed_to\n1,M,1950-01-01,2005-07-01,2020-12-31\n"
 DISPENSINGS = "person_id,dispensed_on,atc\n1,2010-01-01,N06AB04\n"
@@ -52,6 +52,10 @@ def test_every_verb_has_help_with_an_example_that_names_it(verb):
     [
         ("frobnicate", 2, "No such command"),
         ("simulate --seed 1", 2, "--output"),
+        ("simulate --output out", 2, "--seed"),
+        ("simulate oracle nowhere --output out", 10, "either --on DATE"),
+        ("simulate oracle nowhere --on 2015-01-01 --output out", 11, "no such file"),
+        ("simulate oracle . --index-dates d.csv --output out", 11, "holds no simulated register"),
         ("simulate --seed x --output out", 2, "Invalid value"),
         ("simulate --seed 1 --output out --scenario nonsense", 10, "scenario"),
         ("simulate --seed 1 --output out --format xlsx", 10, "parquet or csv"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,19 @@ def test_fast_engine_equals_reference(plan, cohort, rows_per_part):
         compute_row(plan, cohort.persons[person], cohort.dispensings[person], day) for person, day in cohort.asked
     ]
     np.testing.assert_array_equal(matrix.values, np.asarray(expected, dtype=np.float32))
+
+
+@settings(max_examples=100)
+@given(plan=plans(), cohort=cohorts(), measures=st.sets(st.sampled_from(["count", "recurrent", "ddd"]), min_size=1))
+def test_a_row_does_not_depend_on_the_other_index_dates_of_the_person(plan, cohort, measures):
+    """Someone with one index date takes a shorter way through the kernel."""
+    plan = replace(plan, measures=tuple(sorted(measures)))
+    register = write_register(cohort)
+    together = build(plan, register, cohort.index_dates)
+    alone = [
+        build(plan, register, Cohort(cohort.persons, cohort.dispensings, [row]).index_dates) for row in cohort.asked
+    ]
+    np.testing.assert_array_equal(together.values, np.concatenate([matrix.values for matrix in alone]))
 
 
 @settings(max_examples=100)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from prodromal.errors import DataError
 from prodromal.features import build, iterate
-from prodromal.features.index_dates import IndexDates
+from prodromal.features.index_dates import Everyone, IndexDates
 from prodromal.features.index_file import IndexFile
 from prodromal.windows import Window, tile
 from tests.generators import Cohort, cohorts, plans, write_register
@@ -94,6 +94,17 @@ def test_size_of_parts_and_blocks_and_threads_do_not_matter(plan, cohort, thread
         np.testing.assert_array_equal(block.person_row, dates.person_row[positions])
         np.testing.assert_array_equal(block.person_id, register.persons.ids[dates.person_row[positions]])
     np.testing.assert_array_equal(found, values(plan, cohort))
+
+
+@settings(max_examples=40)
+@given(plan=plans(), cohort=cohorts(), rows_per_part=st.sampled_from([1, 5, 1000]), day=st.integers(14_000, 18_000))
+def test_everyone_on_a_day_is_everyone_in_the_order_of_the_persons(plan, cohort, rows_per_part, day):
+    register = write_register(cohort, rows_per_part=rows_per_part)
+    found = np.full((len(register.persons), len(plan.features)), np.inf, dtype=np.float32)
+    for positions, block in iterate(plan, register, Everyone(day)):
+        found[positions] = block.values
+    everyone = IndexDates.on(np.arange(len(register.persons)), day)
+    np.testing.assert_array_equal(found, build(plan, register, everyone).values)
 
 
 def index_file(asked):

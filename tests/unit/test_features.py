@@ -15,6 +15,7 @@ from prodromal.atc import AtcGroup
 from prodromal.errors import DataError, DefinitionError
 from prodromal.features import FeaturePlan, build, iterate
 from prodromal.features.index_dates import IndexDates
+from prodromal.features.index_file import IndexFile
 from prodromal.features.reference import Dispensing, Person
 from prodromal.windows import Window
 from tests.generators import Cohort, write_register
@@ -56,12 +57,25 @@ def test_a_person_who_is_not_there_is_counted_and_not_named(cohort):
     assert "987654" not in str(caught.value)
 
 
-def test_dispensings_of_nobody_are_refused(cohort):
+@pytest.mark.parametrize("name", ["persons", "rows_per_person"])
+def test_a_table_of_another_register_is_refused(cohort, name):
+    wrong = write_register(
+        replace(cohort, persons={1: PERSON, 2: PERSON, 4: PERSON}, dispensings={1: [], 2: [], 4: []})
+    )
+    for streamed in (False, True):
+        register = write_register(cohort)
+        index_file = IndexFile(register.folder / "dates.parquet")
+        cohort.index_dates.sort_values(["person_id", "index_date"]).to_parquet(index_file.path)
+        (register.folder / f"{name}.parquet").write_bytes((wrong.folder / f"{name}.parquet").read_bytes())
+        with pytest.raises(DataError, match=f"{name}.parquet differs from the manifest"):
+            list(iterate(PLAN, register, index_file)) if streamed else build(PLAN, register, wrong_index(wrong))
+
+
+def test_counts_that_do_not_add_up_to_the_part_are_refused(cohort):
     register = write_register(cohort)
-    wrong = write_register(replace(cohort, persons={1: PERSON, 2: PERSON, 4: PERSON}, asked=[(1, date(2015, 1, 1))]))
-    (register.folder / "persons.parquet").write_bytes((wrong.folder / "persons.parquet").read_bytes())
-    with pytest.raises(DataError, match="1 of 2 dispensings belong to no person"):
-        build(PLAN, register, wrong_index(wrong))
+    register.__dict__["rows_per_person"] = np.array([1, 0, 0], dtype=np.int32)
+    with pytest.raises(DataError, match="its persons have 1 dispensings, the manifest names 2"):
+        build(PLAN, register, cohort.index_dates)
 
 
 def wrong_index(register):
@@ -71,7 +85,7 @@ def wrong_index(register):
 def test_more_dispensings_than_the_manifest_names_are_refused(cohort):
     register = write_register(cohort)
     register.manifest["files"]["dispensings"][0]["rows"] = 1
-    with pytest.raises(DataError, match="more than the 1 dispensings"):
+    with pytest.raises(DataError, match="have 2 dispensings, the manifest names 1"):
         build(PLAN, register, cohort.index_dates)
 
 
@@ -79,9 +93,9 @@ def test_only_the_columns_that_a_plan_needs_are_read():
     from prodromal.features.collect import Reader
 
     counts, covered = replace(PLAN, measures=("count",)), replace(PLAN, measures=("days_covered",))
-    assert Reader(counts).columns == ("person_id", "dispensed_on", "atc")
-    assert Reader(PLAN).columns == ("person_id", "dispensed_on", "atc", "ddd")
-    assert Reader(covered).columns == ("person_id", "dispensed_on", "atc", "ddd", "days_supply")
+    assert Reader(counts).columns == ("dispensed_on", "atc")
+    assert Reader(PLAN).columns == ("dispensed_on", "atc", "ddd")
+    assert Reader(covered).columns == ("dispensed_on", "atc", "ddd", "days_supply")
 
 
 def test_an_error_in_a_thread_reaches_the_caller(cohort):
