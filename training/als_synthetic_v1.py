@@ -34,12 +34,12 @@ from prodromal import (
 from prodromal.design import Cohort, held_out
 from prodromal.evaluate import Evaluation, MatchedSets, evaluate, join_outcomes
 from prodromal.risk import SearchSpace, save
+from prodromal.risk.training import WARNING
 from prodromal.simulate import simulate
 from prodromal.sources import Source, TableSource, ingest
 
 HERE = Path(__file__).resolve().parent
 NAME = "als-synthetic-v1"
-WARNING = "Trained on simulated people. Not for use on real ones."
 SIMULATION = SimulationConfig.scenario("published", persons=10_000_000, noncase_fraction=0.005)
 QUESTION = Outcome("ALS", lag_days=365, horizon_days=1826, min_history_days=730)
 PLAN = FeaturePlan.psychiatric()
@@ -66,8 +66,16 @@ def registered(folder: Path) -> Register:
 def fit(register: Register, sets: Cohort) -> RiskModel:
     """Train, and say in the model what it was trained on."""
     matrix = build(PLAN, register, sets.index_dates, threads=2)
-    model = train(matrix, sets, population=POPULATION, seed=SEEDS["training"], search=SEARCH, threads=2)
-    facts = {"name": NAME, "population_of_training": "simulated people", "warning": WARNING, "seeds": SEEDS}
+    model = train(
+        matrix,
+        sets,
+        population=POPULATION,
+        seed=SEEDS["training"],
+        search=SEARCH,
+        threads=2,
+        simulated=register.simulated,
+    )
+    facts = {"name": NAME, "seeds": SEEDS}
     return replace(model, training={**model.training, **facts, "simulation": SIMULATION.scenario_name})
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "read_frame",
     "refuse_existing",
     "say",
+    "warn",
     "write_table",
 ]
 
@@ -104,9 +105,17 @@ def refuse_existing(path: Path, force: bool) -> None:
         raise OutputError(f"{path} exists; name another output, or replace it with --force")
 
 
-def provenance(register: Register | None = None, model: Path | None = None, **facts: Any) -> dict[str, str]:
-    """Version, fingerprints of inputs, and facts such as the seed."""
-    found = {"prodromal": __version__}
+def warn(warning: str) -> None:
+    """Print what the outputs of a model have to say first, if there is anything."""
+    if warning:
+        typer.secho(warning, bold=True)
+
+
+def provenance(
+    register: Register | None = None, model: Path | None = None, *, warning: str = "", **facts: Any
+) -> dict[str, str]:
+    """Version, fingerprints of inputs, and facts such as the seed; a model's warning comes first."""
+    found = {**({"warning": warning} if warning else {}), "prodromal": __version__}
     if register is not None:
         found["register"] = register.fingerprint
     if model is not None:

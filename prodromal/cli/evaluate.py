@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,9 +87,13 @@ def evaluate(
         profile=profile,
         workers=threads,
     )
+    warning = extras.model.warning if extras else _warning_of(risks)
+    if warning:
+        result = replace(result, warnings=(warning, *result.warnings))
     facts = provenance(
         extras.register if extras else None,
         model,
+        warning=warning,
         seed=seed,
         profile=profile,
         risks=sha256(risks)[:16],
@@ -112,6 +117,16 @@ def evaluate(
     for warning in result.warnings:
         say(f"Note: {warning}")
     say(f"The report is {output / 'report.html'}")
+
+
+def _warning_of(risks: Path) -> str:
+    """What the model that made the risks has to say first, as 'prodromal score' wrote it into the file."""
+    import pyarrow.parquet as pq
+
+    if risks.suffix != ".parquet":
+        return ""
+    facts: dict[bytes, bytes] = pq.read_schema(risks).metadata or {}
+    return facts.get(b"prodromal.warning", b"").decode()
 
 
 def _with_baseline(risks: pd.DataFrame) -> pd.DataFrame:
@@ -166,8 +181,6 @@ class _Extras:
         """People with a high, a typical and a low rate ratio, none of them named."""
         if number == 0:
             return []
-        from dataclasses import replace
-
         import numpy as np
 
         from prodromal.explain.people import people_sections

@@ -16,6 +16,7 @@ from prodromal.cli.common import (
     provenance,
     refuse_existing,
     say,
+    warn,
     write_table,
 )
 from prodromal.errors import DefinitionError
@@ -63,12 +64,13 @@ def explain(
         )
     matrix = build(loaded.plan, opened, chosen)
     explained = explain_rows(loaded, matrix, opened.persons, by=by)
+    facts = provenance(opened, model, warning=loaded.warning, plan=loaded.plan.fingerprint)
+    warn(loaded.warning)
     if output.suffix == ".parquet":
         with atomic_file(output) as partial:
-            write_table(explained.to_frame(), partial, provenance(opened, model, plan=loaded.plan.fingerprint, by=by))
+            write_table(explained.to_frame(), partial, {**facts, "by": by})
     else:
         from prodromal.explain.people import people_page
 
-        page = people_page(opened, loaded, matrix, provenance=provenance(opened, model, plan=loaded.plan.fingerprint))
-        page.write(output)
+        people_page(opened, loaded, matrix, provenance=facts).write(output)
     say(f"{len(matrix):,} people explained, {sum(refused.values()):,} refused; {output} is written.")

@@ -17,6 +17,7 @@ from prodromal.cli.common import (
     provenance,
     refuse_existing,
     say,
+    warn,
 )
 
 __all__ = ["add_to"]
@@ -56,9 +57,10 @@ def score(
             index_dates(opened, on=on, file=asked),
             output,
             reasons=(lambda matrix: explainer.explain(matrix).reasons(reasons)) if explainer else None,
-            provenance=provenance(opened, model, plan=loaded.plan.fingerprint),
+            provenance=provenance(opened, model, warning=loaded.warning, plan=loaded.plan.fingerprint),
             progress=show,
         )
+    warn(loaded.warning)
     refused = "".join(f", {count:,} {reason.replace('_', ' ')}" for reason, count in account.refused.items())
     say(f"{account.asked:,} asked = {account.scored:,} scored + {sum(account.refused.values()):,} refused{refused}.")
     say(

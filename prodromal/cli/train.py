@@ -17,6 +17,7 @@ from prodromal.cli.common import (
     provenance,
     refuse_existing,
     say,
+    warn,
 )
 from prodromal.errors import DefinitionError
 
@@ -74,6 +75,7 @@ def train(
             device=device,
             progress=show,
             provenance=provenance(opened, cohort=sha256(cohort)[:16], seed=seed),
+            simulated=opened.simulated,
         )
     save(model, output, replace=force)
     facts = model.training
@@ -86,4 +88,5 @@ def train(
     for row in facts["out_of_fold"]:
         value = row["note"] if row["c_within_sets"] is None else f"{row['c_within_sets']:.3f}"
         say(f"  {row['model']:<30} {value}")
+    warn(model.warning)
     say(f"The model is in {output}.")

@@ -1,5 +1,6 @@
 """Evaluation: predictions and outcomes in, tables with intervals out. It knows nothing of models."""
 
+from prodromal.evaluate.before_after import before_after_page
 from prodromal.evaluate.calibration import CalibrationFit, calibration_fit, deviation
 from prodromal.evaluate.compare import compare, with_risk
 from prodromal.evaluate.data import EvaluationData, MatchedSets, join_outcomes
@@ -35,6 +36,7 @@ __all__ = [
     "Smoother",
     "auroc",
     "average_precision",
+    "before_after_page",
     "calibration_fit",
     "classic_deviation",
     "compare",

@@ -57,7 +57,7 @@ _PER_100K = frozenset({"observed_risk", "expected_risk", "average_precision", "b
 
 def measures(frame: pd.DataFrame, names: Mapping[str, str]) -> Markup:
     """Show every measure of a table, models side by side."""
-    models = [m for m in ("model", "age and sex", "difference") if (frame["model"] == m).any()]
+    models = list(dict.fromkeys(frame["model"]))
     rows: list[dict[str, object]] = []
     for measure, name in names.items():
         if (frame["measure"] == measure).any():

@@ -46,5 +46,6 @@ def people_page(register: Register, model: RiskModel, matrix: FeatureMatrix, *, 
         lead=lead,
         sections=people_sections(register, model, matrix, titles),
         caution=CAUTION,
+        kicker=model.warning,
         provenance=provenance,
     )

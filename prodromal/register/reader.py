@@ -121,6 +121,11 @@ class Register:
         """First 16 hexadecimal digits of the SHA-256 of the manifest, which names the SHA-256 of every file."""
         return sha256(self.folder / MANIFEST)[:16]
 
+    @property
+    def simulated(self) -> bool:
+        """Whether its people are simulated; models trained on it say so in every output."""
+        return bool(self.manifest["settings"].get("simulated", False))
+
     def has(self, table: str) -> bool:
         """Whether the register holds a table."""
         return table in self.manifest["files"]

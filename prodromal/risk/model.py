@@ -60,6 +60,11 @@ class RiskModel:
     reference: _Floats
     training: Mapping[str, Any]
 
+    @property
+    def warning(self) -> str:
+        """What every output of the model has to say first; empty for a model of real people."""
+        return str(self.training.get("warning", ""))
+
     def check_matrix(self, matrix: FeatureMatrix) -> None:
         """Raise BundleError unless `matrix` was built by this model's plan."""
         if matrix.plan.fingerprint != self.plan.fingerprint:

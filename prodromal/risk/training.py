@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SearchSpace", "train"]
 
+WARNING = "Trained on simulated people. Not for use on real ones."
 _LARGEST_SLOPE = 2.0
 
 
@@ -78,6 +79,7 @@ def train(
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
     provenance: Mapping[str, str] | None = None,
+    simulated: bool = False,
 ) -> RiskModel:
     """Train a model on matched sets, or on a landmark cohort.
 
@@ -102,6 +104,8 @@ def train(
         Called with combinations done and in all.
     provenance : mapping, optional
         Where the data came from, kept with the model.
+    simulated : bool
+        Whether the people are simulated, as ``Register.simulated`` tells; every output of the model says so.
 
     Returns
     -------
@@ -153,6 +157,7 @@ def train(
             "age_range": [int(np.min(material.age)), int(np.max(material.age))],
             "out_of_fold": comparison,
             "provenance": dict(provenance or {}),
+            **({"population_of_training": "simulated people", "warning": WARNING} if simulated else {}),
         },
     )
 

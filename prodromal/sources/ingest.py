@@ -142,9 +142,18 @@ def _fill(
             "date_format": source.date_format,
             "extracted_on": source.extracted_on.isoformat(),
             "max_rejected": source.max_rejected,
+            "simulated": _is_simulated(source),
         },
     )
     return accounts
+
+
+def _is_simulated(source: Source) -> bool:
+    """Whether a file comes from `prodromal simulate`, which leaves its account beside what it writes."""
+    folders = {
+        folder for table in source.tables for file in table.files for folder in (file.parent, file.parent.parent)
+    }
+    return any((folder / "simulation.json").is_file() for folder in folders)
 
 
 def _reasons(counted: Counter[str]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Figures of an evaluation. They draw tables and compute nothing."""
 
+from prodromal.evaluate.plots.before_after import plot_before_after
 from prodromal.evaluate.plots.calibration import plot_calibration
 from prodromal.evaluate.plots.forest import plot_forest
 from prodromal.evaluate.plots.lines import plot_decision_curve, plot_lead_time
@@ -7,6 +8,7 @@ from prodromal.evaluate.plots.panels import plot_discrimination, plot_review
 from prodromal.evaluate.plots.theme import png, svg
 
 __all__ = [
+    "plot_before_after",
     "plot_calibration",
     "plot_decision_curve",
     "plot_discrimination",
