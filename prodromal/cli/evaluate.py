@@ -14,7 +14,7 @@ from prodromal.errors import DefinitionError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from prodromal.design import Cohort
+    from prodromal.design import Cohort, Outcome
     from prodromal.page import Section
     from prodromal.register import Register
     from prodromal.risk import RiskModel
@@ -54,6 +54,8 @@ def evaluate(
     replicates: Annotated[int, typer.Option(min=0, help="Bootstrap draws over families.")] = 200,
     profile: Annotated[str, typer.Option(help="Disclosure rules: acro, opensafely or ohdsi.")] = "acro",
     title: Annotated[str, typer.Option(help="Title of the report.")] = "How far can this ALS risk be trusted?",
+    ohdsi: Annotated[bool, typer.Option("--ohdsi", help="Also write PatientLevelPrediction's result tables.")] = False,
+    meds: Annotated[bool, typer.Option("--meds", help="Also write the predictions in the MEDS schema.")] = False,
     threads: Threads = 2,
     force: Force = False,
 ) -> None:
@@ -71,12 +73,11 @@ def evaluate(
     followed = read_cohort(cohort)
     predictions = _with_baseline(read_frame(risks))
     asked = followed.outcome
-    data = EvaluationData.from_frame(
-        # Across ages and sexes people are ranked by risk: the score compares only people of the same age and sex.
-        join_outcomes(predictions.drop(columns="score", errors="ignore"), followed.frame.drop(columns="person_row")),
-        horizon_days=asked.horizon_days,
-        lag_days=asked.lag_days,
+    # Across ages and sexes people are ranked by risk: the score compares only people of the same age and sex.
+    joined = join_outcomes(
+        predictions.drop(columns="score", errors="ignore"), followed.frame.drop(columns="person_row")
     )
+    data = EvaluationData.from_frame(joined, horizon_days=asked.horizon_days, lag_days=asked.lag_days)
     extras = _Extras(register, model, matched, followed, seed, replicates) if register and model else None
     result = compute(
         data,
@@ -103,6 +104,10 @@ def evaluate(
         result.to_json(folder / "evaluation.json")
         write_text(folder / "provenance.json", json.dumps(facts, indent=1, sort_keys=True) + "\n")
         result.to_csv(folder / "tables")
+        if ohdsi:
+            result.to_ohdsi(folder / "ohdsi")
+        if meds:
+            _write_meds(joined, asked, folder / "meds_predictions.parquet")
         result.to_html(
             folder / "report.html",
             title=title,
@@ -133,6 +138,15 @@ def _with_baseline(risks: pd.DataFrame) -> pd.DataFrame:
     if "baseline_risk" not in risks and "expected_per_100k" in risks:
         return risks.assign(baseline_risk=risks["expected_per_100k"] / 1e5)
     return risks
+
+
+def _write_meds(joined: pd.DataFrame, asked: Outcome, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from prodromal.evaluate import meds_predictions
+
+    found = meds_predictions(joined, horizon_days=asked.horizon_days, lag_days=asked.lag_days)
+    pq.write_table(found, path, compression="zstd", write_page_checksum=True)
 
 
 class _Extras:

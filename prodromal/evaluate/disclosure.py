@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["PROFILES", "Profile", "control", "exposure", "suppress"]
+__all__ = ["PROFILES", "Profile", "control", "control_groups", "exposure", "suppress"]
 
 _COUNTS = ("n", "events")
 _NUMBERS = ("value", "ci_low", "ci_high")
@@ -163,6 +163,36 @@ def control(
             for name, rows in system.rows_of(chosen):
                 hidden[name][count][rows] = True
     return {name: _shown(frame, hidden[name], profile) for name, frame in tables.items()}
+
+
+def control_groups(frame: pd.DataFrame, profile: Profile, *, size: str = "people") -> pd.DataFrame:
+    """Give a table of disjoint groups that make up a known total, without the rows of small groups.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a group; `size` is its number of people.
+    profile : Profile
+    size : str
+        Column of whole numbers. Where it is absent, the table is given back as it is.
+
+    Returns
+    -------
+    DataFrame
+        Numbers of suppressed groups are NaN; where one group alone would be hidden, the next smallest is, too.
+    """
+    if size not in frame:
+        return frame
+    values = frame[size].to_numpy(dtype=np.int64)
+    members = np.concatenate([np.eye(len(values), dtype=np.bool_), np.ones((1, len(values)), dtype=np.bool_)])
+    counts = np.append(values, values.sum())
+    hidden = suppress(members, counts, profile.smallest, keep=np.append(np.zeros(len(values), bool), True))[:-1]
+    out = frame.copy()
+    out[size] = _round_to(values.astype(np.float64), profile.base)
+    numbers = out.select_dtypes("number").columns
+    out = out.astype(dict.fromkeys(numbers, np.float64))
+    out.loc[hidden, numbers] = np.nan
+    return out
 
 
 def _shown(frame: pd.DataFrame, hidden: dict[str, NDArray[np.bool_]], profile: Profile) -> pd.DataFrame:

@@ -130,9 +130,9 @@ class Evaluation:
         provenance : mapping of str to str, optional
             How it was made: version, plan fingerprint, seed, hashes of inputs.
         attrition : DataFrame, optional
-            How people came into the study, one row a step.
+            How people came into the study: the step, then columns of how many remain after it.
         table_one : DataFrame, optional
-            Who they were. Both are shown as given: their small cells are the caller's to suppress.
+            Who they were, one row a group with its number of ``people``. Small counts of both are suppressed.
         extra_sections : sequence of Section
             Put before the checklist.
         figures : Path, optional

@@ -71,7 +71,7 @@ def report(
         made.use(tables),
         made.lead_time(tables),
         made.subgroups(tables),
-        made.people(tables, facts, attrition, table_one),
+        made.people(tables, facts, attrition, table_one, evaluation.profile),
     ]
     sections = [part.section for part in built if part is not None]
     figures = {name: drawn for part in built if part is not None for name, drawn in part.figures.items()}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from prodromal.evaluate import listing, plots
+from prodromal.evaluate.disclosure import control_groups
+from prodromal.evaluate.flow import attrition_flow
 from prodromal.evaluate.tripod import tripod_map
 from prodromal.evaluate.words import calibration_title, pick
 from prodromal.page import (
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from prodromal.evaluate.disclosure import Profile
 
 __all__ = ["Part", "calibration", "checklist", "lead_time", "methods", "people", "ranking", "subgroups", "use"]
 
@@ -213,6 +217,7 @@ def people(
     facts: Mapping[str, Any],
     attrition: pd.DataFrame | None,
     table_one: pd.DataFrame | None,
+    profile: Profile,
 ) -> Part:
     """Who was evaluated: estimand, follow-up, attrition, characteristics, distribution of risk."""
     headings = {"item": "", "n": "Rows", "population": "Population"}
@@ -221,9 +226,9 @@ def people(
         table(tables["overview"], headings=headings, formats={"population": count}, missing="suppressed"),
     ]
     if attrition is not None:
-        parts += [Markup("<h3>How they came into the study</h3>"), table(attrition)]
+        parts += [Markup("<h3>How they came into the study</h3>"), attrition_flow(attrition, profile)]
     if table_one is not None:
-        parts += [Markup("<h3>Who they were</h3>"), table(table_one)]
+        parts += [Markup("<h3>Who they were</h3>"), table(control_groups(table_one, profile), missing="suppressed")]
     parts.append(
         details("Distribution of predicted risk, per 100,000", listing.distribution(tables["prediction_distribution"]))
     )

@@ -15,7 +15,9 @@ _Ints = npt.NDArray[np.int32]
 _Longs = npt.NDArray[np.int64]
 
 # Positions in ``Shape.slot``: the registries of ``measures``, one after the other.
-COUNT, RECURRENT, DDD, DAYS_COVERED, INITIATED, SUBSTANCES, SWITCHES, SINCE_LAST, SINCE_FIRST = range(9)
+COUNT, RECURRENT, DDD, DAYS_COVERED, INITIATED, SUBSTANCES, SWITCHES, SINCE_LAST, SINCE_FIRST, EVER_RECURRENT = range(
+    10
+)
 _IN_WINDOWS = SWITCHES + 1
 LONGEST_SUPPLY_DAYS = 3650
 
@@ -180,10 +182,12 @@ def _observe(index_day: int, first: int, last: int, shape: Shape, observed: Any)
 
 @compiled
 def _blank(line: Any, shape: Shape, observed: Any) -> None:
-    """Group columns of a person without dispensings: 0 in observed windows, missing elsewhere."""
+    """Group columns of a person without dispensings: 0 in observed windows and for ever, missing elsewhere."""
     line[:] = np.nan
     for g in range(shape.groups):
         base = g * shape.columns_per_group
+        if shape.slot[EVER_RECURRENT] >= 0:
+            line[base + shape.slot[EVER_RECURRENT]] = 0.0
         for m in range(_IN_WINDOWS):
             if shape.slot[m] >= 0:
                 for w in range(shape.near.shape[0]):
@@ -328,17 +332,24 @@ def _add_up(line: Any, base: int, shape: Shape, observed: Any, rows: Any, ddds: 
 
 
 @compiled
+def _since(line: Any, base: int, slot: Any, n: int, latest: int, earliest: int) -> None:
+    """Write what looks at all `n` dispensings before the index date, the last and the first of them days ago."""
+    if slot[SINCE_LAST] >= 0:
+        line[base + slot[SINCE_LAST]] = latest
+    if slot[SINCE_FIRST] >= 0:
+        line[base + slot[SINCE_FIRST]] = earliest
+    if slot[EVER_RECURRENT] >= 0 and n >= 2:
+        line[base + slot[EVER_RECURRENT]] = 1.0
+
+
+@compiled
 def _empty(line: Any, shape: Shape, observed: Any, stretches: _Stretches) -> None:
     """Write what lies in the stretches, and leave them empty."""
-    last, first = shape.slot[SINCE_LAST], shape.slot[SINCE_FIRST]
     for g in range(shape.groups):
         if stretches.latest[g] > 0:
             base = g * shape.columns_per_group
             _add_up(line, base, shape, observed, stretches.rows[g], stretches.ddds[g])
-            if last >= 0:
-                line[base + last] = stretches.latest[g]
-            if first >= 0:
-                line[base + first] = stretches.earliest[g]
+            _since(line, base, shape.slot, stretches.rows[g, 0], stretches.latest[g], stretches.earliest[g])
             stretches.rows[g] = 0
             stretches.ddds[g] = 0.0
             stretches.latest[g] = stretches.earliest[g] = 0
@@ -372,7 +383,6 @@ def fill(
     """
     lists = _lists(shape.groups, history.longest, shape.slot)
     length, days, slot, marks = lists.length, lists.day, shape.slot, shape.marks
-    last, first = slot[SINCE_LAST], slot[SINCE_FIRST]
     slower = slot[DAYS_COVERED] >= 0 or slot[INITIATED] >= 0 or slot[SUBSTANCES] >= 0 or slot[SWITCHES] >= 0
     reached = np.zeros((shape.groups, marks.shape[0]), dtype=np.int64)
     observed = np.zeros(shape.near.shape[0], dtype=np.bool_)
@@ -397,10 +407,8 @@ def fill(
                 base = g * shape.columns_per_group
                 n = _advance(reached, g, days, length[g], marks, today)
                 _tally(line, base, observed, reached, shape.near, shape.far, lists.total, slot, g)
-                if n > 0 and last >= 0:
-                    line[base + last] = today - days[g, n - 1]
-                if n > 0 and first >= 0:
-                    line[base + first] = today - days[g, 0]
+                if n > 0:
+                    _since(line, base, slot, n, today - days[g, n - 1], today - days[g, 0])
                 if slower:
                     seen_days = min(np.int64(days[g, 0]), observed_to[r] + 1) - observed_from[r]
                     _extend(line, base, shape, observed, reached, lists, g, today, seen_days >= shape.washout_days)

@@ -40,6 +40,11 @@ WINDOW_MEASURES = _registry(
 SINCE_MEASURES = _registry(
     Measure("days_since_last", "days", "Days from the last dispensing of {group} to the index date"),
     Measure("days_since_first", "days", "Days from the first dispensing of {group} to the index date"),
+    Measure(
+        "ever_recurrent",
+        "0 or 1",
+        "Whether {group} was dispensed at least twice in all that was seen before the index date",
+    ),
 )
 
 PERSON_MEASURES = _registry(

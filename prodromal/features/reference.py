@@ -127,6 +127,11 @@ def days_since_first(before: Sequence[Dispensing], index_date: date) -> float:
     return float(max(((index_date - d.dispensed_on).days for d in before), default=nan))
 
 
+def ever_recurrent(before: Sequence[Dispensing], _: date) -> float:
+    """Whether there were two dispensings or more; 0 also where nothing was seen."""
+    return float(len(before) >= 2)
+
+
 def age_years(person: Person, index_date: date) -> float:
     """Whole years since birth; someone born on 29 February ages on 1 March of a common year."""
     if person.birth_date is None:
@@ -157,7 +162,7 @@ WINDOW: Mapping[str, Callable[[View], float]] = MappingProxyType(
     }
 )
 SINCE: Mapping[str, Callable[[Sequence[Dispensing], date], float]] = MappingProxyType(
-    {"days_since_last": days_since_last, "days_since_first": days_since_first}
+    {"days_since_last": days_since_last, "days_since_first": days_since_first, "ever_recurrent": ever_recurrent}
 )
 PERSON: Mapping[str, Callable[[Person, date], float]] = MappingProxyType(
     {"age_years": age_years, "sex": sex, "observed_years": observed_years}

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prodromal.errors import NotEstimable
+from prodromal.risk.exposures import STUDY_CLASSES, exposure_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,6 @@ __all__ = ["EVER_USE", "RIDGE", "Baseline", "ever_use", "fit_baselines", "out_of
 
 EVER_USE = "ever use, logistic"
 RIDGE = "all windows, ridge logistic"
-_CLASSES = ("N05B", "N05C", "N06A")
 _PENALTIES = (1000.0, 10000.0)
 _Floats = npt.NDArray[np.float64]
 _Values = npt.NDArray[np.float32]
@@ -50,15 +50,18 @@ class Baseline:
 
 
 def ever_use(X: _Values, plan: FeaturePlan) -> _Floats:
-    """Whether anything of each psychiatric class was dispensed at least twice, over all windows.
+    """Whether anything of each psychiatric class was dispensed at least twice: ever, or over the plan's windows.
 
     Returns
     -------
     ndarray of float64, shape (n_rows, n_classes)
         0 or 1; no column for a class that the plan does not count.
     """
+    asked = exposure_columns(plan)
+    if len(asked):
+        return X[:, asked].astype(np.float64)
     columns = []
-    for name in _CLASSES:
+    for name in STUDY_CLASSES:
         chosen = [i for i, f in enumerate(plan.features) if f.measure == "count" and f.group and f.group.name == name]
         if chosen:
             columns.append(np.nansum(X[:, chosen], axis=1) >= 2)

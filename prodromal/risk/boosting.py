@@ -20,7 +20,11 @@ __all__ = ["Likelihood", "Settings", "boost", "out_of_fold"]
 # The Hessian of a set of one case and five controls at equal scores: what "one case" weighs in a leaf.
 _HESSIAN_PER_CASE = 5 / 6
 _PATIENCE = 30
+_FIRST_TREES = 20
+_FIRST = {"max_depth": 1, "colsample_bytree": 1.0, "eta": 0.1}
 _Floats = npt.NDArray[np.float64]
+_Columns = npt.NDArray[np.int64]
+_NONE = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -100,16 +104,54 @@ def boost(
     rounds: int,
     *,
     seed: int,
+    exposures: _Columns = _NONE,
     device: str = "cpu",
 ) -> xgboost.Booster:
     """Fit one model of `rounds` trees; rows of `X` are in the order of `likelihood`."""
-    import xgboost
-
-    data = xgboost.DMatrix(X, nthread=1)
-    booster = xgboost.Booster(settings.to_xgboost(seed=seed, device=device), cache=[data])
+    grower = _Grower(X, likelihood, settings, exposures, seed, device)
     for number in range(rounds):
-        booster.update(data, number, fobj=_objective(likelihood))
-    return booster
+        grower.grow(number)
+    return grower.booster
+
+
+class _Grower:
+    """Grows one booster tree by tree.
+
+    The first trees are stumps on the study's exposures alone: few sets cannot tell which of hundreds of features
+    matters, and what is known beforehand is a better place to start from than nothing.
+    """
+
+    def __init__(
+        self,
+        X: npt.NDArray[np.float32],
+        likelihood: Likelihood,
+        settings: Settings,
+        exposures: _Columns,
+        seed: int,
+        device: str,
+    ) -> None:
+        import xgboost
+
+        self.rows = xgboost.DMatrix(X, nthread=1)
+        self.first_trees = _FIRST_TREES if len(exposures) else 0
+        self._usual = settings.to_xgboost(seed=seed, device=device)
+        self._objective: Callable[[Any, Any], tuple[_Floats, _Floats]] = lambda margin, _: likelihood.gradient(margin)
+        self._first = xgboost.DMatrix(_only(X, exposures), nthread=1) if self.first_trees else self.rows
+        self.booster = xgboost.Booster(self._usual, cache=[self.rows])
+
+    def grow(self, number: int) -> None:
+        """Add tree `number`."""
+        first = number < self.first_trees
+        if self.first_trees and number in {0, self.first_trees}:
+            self.booster.set_param({**self._usual, **(_FIRST if first else {})})
+        self.booster.update(self._first if first else self.rows, number, fobj=self._objective)
+
+
+def _only(X: npt.NDArray[np.float32], columns: _Columns) -> npt.NDArray[np.float32]:
+    """The matrix with every other column missing, on which no tree can split."""
+    shown = np.full_like(X, np.nan)
+    shown[:, columns] = X[:, columns]
+    return shown
 
 
 @dataclass(frozen=True)
@@ -141,30 +183,28 @@ def out_of_fold(
     *,
     max_rounds: int,
     seed: int,
+    exposures: _Columns = _NONE,
     device: str = "cpu",
 ) -> OutOfFold:
     """Grow all folds in step and stop when their joint out-of-fold likelihood no longer grows.
 
     Each row is scored by the model that has seen nobody of its fold. Folds are of families, not of sets: people who are
-    drawn as controls again and again would tie nearly all sets together.
+    drawn as controls again and again would tie nearly all sets together. The first trees, on the study's exposures, are
+    always kept: whether they mean anything is for the slope to say.
     """
-    folds = [_Fold(X, likelihood, fold == k, settings, seed, device) for k in np.unique(fold)]
+    folds = [_Fold(X, likelihood, fold == k, settings, exposures, seed, device) for k in np.unique(fold)]
     score = np.zeros(len(X))
     best = OutOfFold(settings, 0, likelihood.log_likelihood(score) / likelihood.cases, score)
-    for number in range(max_rounds):
+    for number in range(max(max_rounds, folds[0].first_trees)):
         score = score.copy()
         for part in folds:
             score[part.held] = part.grow(number)
         value = likelihood.log_likelihood(score) / likelihood.cases
-        if value > best.log_likelihood:
+        if value > best.log_likelihood or number + 1 == folds[0].first_trees:
             best = OutOfFold(settings, number + 1, value, score)
         elif number + 1 - best.rounds >= _PATIENCE:
             break
     return best
-
-
-def _objective(likelihood: Likelihood) -> Callable[[Any, Any], tuple[_Floats, _Floats]]:
-    return lambda margin, _: likelihood.gradient(margin)
 
 
 class _Fold:
@@ -174,6 +214,7 @@ class _Fold:
         likelihood: Likelihood,
         held: npt.NDArray[np.bool_],
         settings: Settings,
+        exposures: _Columns,
         seed: int,
         device: str,
     ) -> None:
@@ -181,12 +222,12 @@ class _Fold:
 
         self.held = held
         seen, rows = likelihood.subset(~held)
-        self._train, self._held = (xgboost.DMatrix(X[r], nthread=1) for r in (rows, held))
-        self._objective = _objective(seen)
-        self._booster = xgboost.Booster(settings.to_xgboost(seed=seed, device=device), cache=[self._train, self._held])
+        self._grower = _Grower(X[rows], seen, settings, exposures, seed, device)
+        self._held = xgboost.DMatrix(X[held], nthread=1)
+        self.first_trees = self._grower.first_trees
 
     def grow(self, number: int) -> _Floats:
         """Add a tree and score the held rows; the mean over those trained on is the zero that all folds share."""
-        self._booster.update(self._train, number, fobj=self._objective)
-        seen, held = (self._booster.predict(data, output_margin=True) for data in (self._train, self._held))
+        self._grower.grow(number)
+        seen, held = (self._grower.booster.predict(d, output_margin=True) for d in (self._grower.rows, self._held))
         return np.asarray(held, dtype=np.float64) - float(np.mean(seen, dtype=np.float64))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prodromal.errors import DataError, NotEstimable
+from prodromal.risk.exposures import exposure_columns
 from prodromal.risk.sets import MatchedSets
 from prodromal.risk.weighted import WeightedRows
 
@@ -41,6 +42,8 @@ class Material:
         People who represent the person-time at risk.
     weight, age, sex : ndarray, shape (n_rows,)
         How many people each stands for, whole years, 0 = M or 1 = F.
+    exposures : ndarray of int64
+        Columns that the first trees look at; may be empty.
     """
 
     X: npt.NDArray[np.float32]
@@ -50,6 +53,7 @@ class Material:
     weight: npt.NDArray[np.float64]
     age: _Rows
     sex: _Rows
+    exposures: _Rows
 
 
 def prepare(matrix: FeatureMatrix, cohort: Cohort, population: Population, *, folds: int, seed: int) -> Material:
@@ -75,7 +79,9 @@ def _of_sets(matrix: FeatureMatrix, ordered: pd.DataFrame, sets: MatchedSets, fo
     X = matrix.values[sets.order]  # noqa: PD011  ours, not pandas'
     _check_varies(matrix, X, sets.start, "people of the same matched set")
     fold = _folds(ordered["family"].to_numpy(), sets.is_case, folds, seed)
-    return Material(X, sets, fold, ~sets.is_case, np.ones(len(X)), *_age_and_sex(ordered))
+    return Material(
+        X, sets, fold, ~sets.is_case, np.ones(len(X)), *_age_and_sex(ordered), exposure_columns(matrix.plan)
+    )
 
 
 def _of_cohort(
@@ -86,7 +92,7 @@ def _of_cohort(
     _check_varies(matrix, X, np.zeros(1, dtype=np.int64), "people of the cohort")
     fold = _folds(ordered["family"].to_numpy(), rows.is_case, folds, seed)
     everyone = np.ones(len(X), dtype=bool)
-    return Material(X, rows, fold, everyone, rows.weight, *_age_and_sex(ordered))
+    return Material(X, rows, fold, everyone, rows.weight, *_age_and_sex(ordered), exposure_columns(matrix.plan))
 
 
 def _check_keys(matrix: FeatureMatrix, frame: pd.DataFrame) -> None:

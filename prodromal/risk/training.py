@@ -120,9 +120,9 @@ def train(
 
     Notes
     -----
-    The best combination is chosen by the likelihood of folds that its model did not see. The final
-    trees are grown on all rows; their score is multiplied by the slope of a regression on the out-of-fold
-    score (0 if that is negative), and the mean rate ratio by age and sex comes from the out-of-fold scores
+    The best combination is chosen by the likelihood of folds that its model did not see. The final trees are grown on
+    all rows; their score is multiplied by the slope of a regression on the out-of-fold score, shrunk by its own
+    uncertainty (to 0 where it does not exceed it). The mean rate ratio by age and sex comes from the out-of-fold scores
     of those who represent the person-time at risk: controls, or the whole cohort.
     """
     space = search or SearchSpace()
@@ -132,7 +132,15 @@ def train(
     with threadpool_limits(limits=1):
         slope, slope_error = _slope(best, material.likelihood)
         comparison = _compare(material, best, matrix)
-    booster = boost(material.X, material.likelihood, best.settings, best.rounds, seed=seed, device=device)
+    booster = boost(
+        material.X,
+        material.likelihood,
+        best.settings,
+        best.rounds,
+        seed=seed,
+        exposures=material.exposures,
+        device=device,
+    )
     normaliser, reference = _normalise(slope * best.score, material)
     # Out-of-fold scores count from the mean over the rows trained on, the trees from their own zero.
     zero = float(np.mean(booster.inplace_predict(material.X, predict_type="margin"), dtype=np.float64))
@@ -190,6 +198,7 @@ def _search(
             settings,
             max_rounds=space.max_rounds,
             seed=seed,
+            exposures=material.exposures,
             device=device,
         )
         for settings in trials
@@ -210,10 +219,14 @@ def _search(
 
 
 def _slope(best: OutOfFold, likelihood: Likelihood) -> tuple[float, float | None]:
+    """Slope of the out-of-fold score times max(0, 1 - (error / slope)^2): nothing learned is a slope of 0."""
     if (best.score == best.score[0]).all():
         return 0.0, None
     fit = likelihood.linear(best.score[:, None])
-    return float(np.clip(fit.coefficients[0], 0.0, _LARGEST_SLOPE)), float(fit.standard_errors[0])
+    slope, error = float(fit.coefficients[0]), float(fit.standard_errors[0])
+    if slope <= error:
+        return 0.0, error
+    return min(slope - error**2 / slope, _LARGEST_SLOPE), error
 
 
 def _compare(material: Material, best: OutOfFold, matrix: FeatureMatrix) -> list[dict[str, Any]]:

@@ -39,11 +39,12 @@ SHAPES = {
     "washout ignored": ("initiated", lambda s: s._replace(washout_days=0)),
     "washout a day too long": ("initiated", lambda s: s._replace(washout_days=s.washout_days + 1)),
     "default supply ignored": ("days_covered", lambda s: s._replace(default_days_supply=30)),
-    "ddd in the place of recurrent": ("recurrent", lambda s: s._replace(slot=s.slot[[1, 0, 2, 3, 4, 5, 6, 7, 8]])),
-    "last is first": ("days_since_last", lambda s: s._replace(slot=s.slot[[0, 1, 2, 3, 4, 5, 6, 8, 7]])),
-    "first is last": ("days_since_first", lambda s: s._replace(slot=s.slot[[0, 1, 2, 3, 4, 5, 6, 8, 7]])),
-    "substances are switches": ("substances", lambda s: s._replace(slot=s.slot[[0, 1, 2, 3, 4, 6, 5, 7, 8]])),
-    "switches are substances": ("switches", lambda s: s._replace(slot=s.slot[[0, 1, 2, 3, 4, 6, 5, 7, 8]])),
+    "ddd in the place of recurrent": ("recurrent", lambda s: s._replace(slot=s.slot[[1, 0, 2, 3, 4, 5, 6, 7, 8, 9]])),
+    "last is first": ("days_since_last", lambda s: s._replace(slot=s.slot[[0, 1, 2, 3, 4, 5, 6, 8, 7, 9]])),
+    "first is last": ("days_since_first", lambda s: s._replace(slot=s.slot[[0, 1, 2, 3, 4, 5, 6, 8, 7, 9]])),
+    "ever is last": ("ever_recurrent", lambda s: s._replace(slot=s.slot[[0, 1, 2, 3, 4, 5, 6, 9, 8, 7]])),
+    "substances are switches": ("substances", lambda s: s._replace(slot=s.slot[[0, 1, 2, 3, 4, 6, 5, 7, 8, 9]])),
+    "switches are substances": ("switches", lambda s: s._replace(slot=s.slot[[0, 1, 2, 3, 4, 6, 5, 7, 8, 9]])),
 }
 
 

@@ -9,7 +9,8 @@ from scipy.optimize import linprog
 
 from prodromal.errors import DefinitionError
 from prodromal.evaluate import PROFILES, EvaluationData, evaluate
-from prodromal.evaluate.disclosure import suppress
+from prodromal.evaluate.disclosure import control_groups, suppress
+from prodromal.evaluate.flow import attrition_flow, released_attrition
 
 
 def crossed(rng):
@@ -117,3 +118,44 @@ def test_the_facts_of_the_json_are_controlled_too():
             assert row.get("events") is None or row["events"] == 0 or row["events"] >= 10
             assert " 4 " not in str(row.get("note"))
     assert "suppressed number" in told["summary"][0]
+
+
+ATTRITION = pd.DataFrame(
+    {"step": ["in the register", "adults", "observed"], "cases": [500, 497, 120], "others": [9000, 7000, 6000]}
+)
+
+
+def test_a_flow_hides_few_who_left_and_what_would_tell_them():
+    released = released_attrition(ATTRITION, PROFILES["acro"])
+    # Three cases left: neither their number nor both of its neighbours may be told.
+    assert np.isnan(released["cases left"][1])
+    assert np.isnan(released["cases"][:2]).any()
+    np.testing.assert_array_equal(released["others left"], [0, 2000, 1000])
+    np.testing.assert_array_equal(released["others"], ATTRITION["others"])
+
+
+def test_a_flow_shows_everything_where_nothing_is_small():
+    released = released_attrition(ATTRITION.assign(cases=[500, 400, 120]), PROFILES["acro"])
+    assert not released.isna().any().any()
+    html = attrition_flow(ATTRITION.assign(cases=[500, 400, 120]), PROFILES["acro"])
+    assert "100 cases and 2,000 others left" in html
+
+
+def test_a_flow_escapes_its_words():
+    html = attrition_flow(ATTRITION.assign(step=["<b>", "&", '"']), PROFILES["acro"])
+    assert "<b>" not in html
+    assert "&lt;b&gt;" in html
+
+
+@pytest.mark.parametrize(("people", "shown"), [([500, 4], [False, False]), ([500, 40], [True, True])])
+def test_table_one_hides_small_groups_and_their_complement(people, shown):
+    frame = pd.DataFrame({"group": ["others", "ALS"], "people": people, "mean_age_years": [50.0, 60.0]})
+    released = control_groups(frame, PROFILES["acro"])
+    assert list(released["people"].notna()) == shown
+    assert list(released["mean_age_years"].notna()) == shown
+    assert list(released["group"]) == ["others", "ALS"]
+
+
+def test_a_table_one_without_counts_is_left_as_it_is():
+    frame = pd.DataFrame({"characteristic": ["Men"], "people": ["50 %"]}).rename(columns={"people": "share"})
+    pd.testing.assert_frame_equal(control_groups(frame, PROFILES["acro"]), frame)

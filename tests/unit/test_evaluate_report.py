@@ -56,7 +56,7 @@ def html(result, tmp_path_factory):
         title="Can it be told?",
         provenance={"Seed": "1"},
         attrition=attrition,
-        table_one=pd.DataFrame({"characteristic": ["Men"], "people": ["50 %"]}),
+        table_one=pd.DataFrame({"group": ["ALS", "others"], "people": [600, 5400]}),
         extra_sections=[Section("more", "One more", paragraph("added"))],
     )
     return path.read_text()
@@ -77,7 +77,8 @@ def test_the_report_shows_what_a_journal_asks(html):
         "Time left out before the diagnosis",
         "Numbers by subgroup",
         "in the register",
-        "Men",
+        "Who they were",
+        "3,000 people left",
         "TRIPOD+AI",
         "Profile acro",
         "One more",
