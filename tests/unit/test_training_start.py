@@ -69,3 +69,9 @@ def test_the_slope_is_shrunk_by_its_uncertainty(slope, error, expected):
 
 def test_equal_scores_have_no_slope():
     assert _slope(OutOfFold(Settings(), 1, 0.0, np.zeros(3)), None) == (0.0, None)
+
+
+def test_with_many_cases_trees_find_their_own_start(world, monkeypatch):
+    assert len(prepare(world.matrix, world.sets, world.population, folds=5, seed=1).exposures)
+    monkeypatch.setattr("prodromal.risk.material._MANY_CASES", 100)
+    assert not len(prepare(world.matrix, world.sets, world.population, folds=5, seed=1).exposures)
