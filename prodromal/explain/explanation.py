@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from prodromal.register import Persons
     from prodromal.risk import RiskModel
 
-__all__ = ["By", "Explainer", "Explanation", "explain"]
+__all__ = ["By", "Explainer", "Explanation", "columns_of", "explain"]
 
 _TOLERANCE = 1e-4
 _ANY_TIME = "any time"
@@ -109,12 +109,21 @@ class Explanation:
         ]
         return pd.DataFrame(texts, columns=[f"reason_{i + 1}" for i in range(order.shape[1])])
 
-    def importance(self) -> pd.DataFrame:
-        """Mean absolute contribution of each column, largest first: ``label, mean_abs_contribution``."""
-        import pandas as pd
+    def grouped(self, by: By) -> Explanation:
+        """Sum contributions by feature into classes or windows.
 
-        frame = pd.DataFrame({"label": self.labels, "mean_abs_contribution": np.abs(self.values).mean(axis=0)})
-        return frame.sort_values("mean_abs_contribution", ascending=False, kind="stable", ignore_index=True)
+        Raises
+        ------
+        DefinitionError
+            If this explanation is not by feature.
+        """
+        if self.by is not By.FEATURE:
+            raise DefinitionError(f"only an explanation by feature can be summed, this one is by {self.by.value}")
+        labels, columns = columns_of(self.matrix.plan, by)
+        values = np.zeros((len(self.values), len(labels)))
+        for feature, column in enumerate(columns):
+            values[:, column] += self.values[:, feature]
+        return Explanation(values, self.base, labels, self.score, self.matrix, by)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per explained row: ``person_id, index_date, score, base`` and one column per label."""
@@ -152,7 +161,7 @@ class Explainer:
 
     def __init__(self, model: RiskModel, persons: Persons, *, by: By) -> None:
         self._model, self._persons, self._by = model, persons, by
-        self.labels, columns = _columns(model.plan, by)
+        self.labels, columns = columns_of(model.plan, by)
         self._shap = TreeShap.of(model.booster, groups=columns)
 
     def explain(self, matrix: FeatureMatrix, *, threads: int = 1) -> Explanation:
@@ -221,7 +230,7 @@ def explain(
     return Explainer(model, persons, by=chosen).explain(matrix, threads=threads)
 
 
-def _columns(plan: FeaturePlan, by: By) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
+def columns_of(plan: FeaturePlan, by: By) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
     """Distinct labels in the plan's order, age and sex among them, and the label of each feature."""
     names = [by.label(feature) for feature in plan.features]
     extra = [] if by is By.FEATURE else [_PERSON_FAMILY]

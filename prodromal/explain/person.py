@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+from markupsafe import Markup
 
+from prodromal.explain.observed import flag_words, unobserved_windows
 from prodromal.explain.timeline import draw_timeline
 from prodromal.page import Row, Section, bars, details, figure, number, one_in, paragraph, per_100k, strip
 from prodromal.page.parts import join
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from prodromal.explain.explanation import Explanation
-    from prodromal.features import FeaturePlan
+    from prodromal.explain.stability import Stability
+    from prodromal.features import FeatureMatrix, FeaturePlan
     from prodromal.register import Register
+    from prodromal.windows import Window
 
 __all__ = ["CAUTION", "person_section"]
 
@@ -25,10 +32,21 @@ CAUTION = (
     "not for screening."
 )
 _SMALLEST_SHOWN = 0.005
+_NOTHING_LEFT = 1e-6
+_NARROWEST = 0.25
+_NOTHING = "No dispensing of any class"
 
 
 def person_section(
-    register: Register, explanation: Explanation, risks: pd.DataFrame, position: int, *, title: str, anchor: str
+    register: Register,
+    explanation: Explanation,
+    risks: pd.DataFrame,
+    position: int,
+    *,
+    title: str,
+    anchor: str,
+    back: str = "",
+    stable: Stability | None = None,
 ) -> Section:
     """Describe one explained person.
 
@@ -43,7 +61,11 @@ def person_section(
     position : int
         Row of the person in both.
     title, anchor : str
-        Heading and anchor; neither holds the person's id.
+        Heading and anchor; the anchor never holds the person's id.
+    back : str
+        Anchor of the list that the person stands in, if there is one.
+    stable : Stability, optional
+        Limits over refits, rows as in `explanation`.
 
     Returns
     -------
@@ -54,19 +76,16 @@ def person_section(
     days, observed = _days_before(register, matrix.plan, matrix, position)
     parts = [
         _numbers(risk),
-        _reasons(explanation, position, days),
-        figure(
-            draw_timeline(days, matrix.plan.windows, observed_days=observed),
-            "Each dot is a dispensing before the index date; shaded bands are the windows in which the model counts. "
-            "The axis is stretched near the index date.",
-            _timeline_in_words(days),
-        ),
+        _reasons(explanation, position, days, stable),
+        _timeline(days, matrix.plan.windows, observed),
         details("What the model could not see", paragraph(_unseen(matrix, position, str(risk["flags"])))),
     ]
-    return Section(anchor, title, join(parts))
+    if back:
+        parts.append(Markup('<p class="back"><a href="#{}">Back to the list</a></p>').format(back))
+    return Section(anchor, title, join(parts), listed=not back)
 
 
-def _numbers(risk: pd.Series) -> Any:
+def _numbers(risk: pd.Series) -> Markup:
     own, expected = float(risk["risk"]), float(risk["expected_per_100k"]) / 1e5
     return strip(
         [
@@ -81,21 +100,51 @@ def _numbers(risk: pd.Series) -> Any:
     )
 
 
-def _reasons(explanation: Explanation, position: int, days: dict[str, list[int]]) -> Any:
+def _reasons(explanation: Explanation, position: int, days: dict[str, list[int]], stable: Stability | None) -> Markup:
+    """From the model's starting point step by step to the rate: each class's factor, largest first."""
     values = explanation.values[position]
     order = np.argsort(-np.abs(values), kind="stable")
-    rows = [
-        Row(explanation.labels[i], float(values[i]), f"x {np.exp(values[i]):.2f}", _seen(explanation.labels[i], days))
-        for i in order
-        if abs(values[i]) >= _SMALLEST_SHOWN
+    shown = [int(i) for i in order if abs(values[i]) >= _SMALLEST_SHOWN]
+    steps = [
+        Row(
+            explanation.labels[i],
+            float(values[i]),
+            _factor(values[i]),
+            _seen(explanation.labels[i], days),
+            limits=_limits(stable, position, i),
+        )
+        for i in shown
     ]
-    if not rows:
+    if not steps:
         return paragraph("No class of medication moves this score by as much as 0.5 %.")
-    told = ", ".join(f"{row.label} {row.text}" for row in rows[:3])
-    first = paragraph(
-        "Factors on the rate: their product, with the model's base, is the rate against people of the same age and sex."
-    )
-    return join([first, bars(rows, alt=f"Largest factors: {told}", limit=max(0.25, *(abs(r.length) for r in rows)))])
+    score = float(explanation.score[position])
+    rest = score - explanation.base - sum(step.length for step in steps)
+    told = ", ".join(f"{step.label} {step.text}" for step in steps[:3])
+    steps.insert(0, Row("The model's average", explanation.base, _factor(explanation.base), "before any reason"))
+    if abs(rest) > _NOTHING_LEFT:
+        steps.append(Row("Everything else", rest, _factor(rest), "each less than 0.5 %"))
+    ends = np.cumsum([step.length for step in steps])
+    rows = [replace(step, start=float(end - step.length)) for step, end in zip(steps, ends, strict=True)]
+    total = Row("Rate against them", score, _factor(score), "the product", total=True)
+    words = "Factors on the rate, largest first. Each bar starts where the one above it ended."
+    if stable is not None:
+        words += (
+            f" In small: 95 % limits over {stable.refits} models of the same settings, trained on people drawn again."
+        )
+    reach = float(max(_NARROWEST, *np.abs(ends)))
+    drawn = bars([*rows, total], alt=f"Largest factors: {told}", limit=reach)
+    return join([paragraph(words), drawn])
+
+
+def _factor(value: float) -> str:
+    return f"x {np.exp(value):.2f}"
+
+
+def _limits(stable: Stability | None, position: int, column: int) -> str:
+    if stable is None:
+        return ""
+    low, high = np.exp(stable.low[position, column]), np.exp(stable.high[position, column])
+    return f"{low:.2f} to {high:.2f}"
 
 
 def _seen(label: str, days: dict[str, list[int]]) -> str:
@@ -105,7 +154,9 @@ def _seen(label: str, days: dict[str, list[int]]) -> str:
     return "none dispensed" if count == 0 else f"{count} dispensing{'s' if count > 1 else ''}"
 
 
-def _days_before(register: Register, plan: FeaturePlan, matrix: Any, position: int) -> tuple[dict[str, list[int]], int]:
+def _days_before(
+    register: Register, plan: FeaturePlan, matrix: FeatureMatrix, position: int
+) -> tuple[dict[str, list[int]], int]:
     """Days before the index date of each class's dispensings, and days observed."""
     row, day = int(matrix.person_row[position]), int(matrix.days[position])
     history = register.history(row)
@@ -120,24 +171,31 @@ def _days_before(register: Register, plan: FeaturePlan, matrix: Any, position: i
     return days, day - int(register.persons.observed_from[row])
 
 
-def _timeline_in_words(days: dict[str, list[int]]) -> str:
-    used = [f"{family}: {len(d)} dispensings, the last {min(d)} days before" for family, d in days.items() if d]
-    return "Timeline of dispensings. " + ("; ".join(used) if used else "None of the model's classes was dispensed.")
+def _timeline(days: dict[str, list[int]], windows: Sequence[Window], observed_days: int) -> Markup:
+    used = {family: before for family, before in days.items() if before}
+    never = [family for family, before in days.items() if not before]
+    caption = (
+        "Each dot is a dispensing before the index date; shaded bands are the windows in which the model counts. "
+        "The axis is stretched near the index date."
+    )
+    if observed_days < max((window.to_days - 1 for window in windows), default=0):
+        caption += " The tinted end at the left was not observed."
+    if used and never:
+        caption += f" Not dispensed: {', '.join(never)}."
+    told = [f"{family}: {len(d)} dispensings, the last {min(d)} days before" for family, d in used.items()]
+    words = "; ".join(told) if told else f"{_NOTHING}."
+    drawing = draw_timeline(used or {_NOTHING: []}, windows, observed_days=observed_days)
+    return figure(drawing, caption, f"Timeline of dispensings. {words}")
 
 
-def _unseen(matrix: Any, position: int, flags: str) -> str:
-    windows = [
-        w.label
-        for w in matrix.plan.windows
-        if any(f.window == w and np.isnan(matrix.values[position, i]) for i, f in enumerate(matrix.plan.features))
-    ]
+def _unseen(matrix: FeatureMatrix, position: int, flags: str) -> str:
     sentences = [
         "Diagnoses, symptoms, family history, genes, hospital and over-the-counter medication are not in the data."
     ]
-    if windows:
+    if windows := unobserved_windows(matrix, position):
         sentences.append(
             f"Not fully observed, so treated as missing, not as zero: {', '.join(windows)} before the index date."
         )
     if flags:
-        sentences.append(f"Flags: {flags.replace(';', ', ').replace('_', ' ')}.")
+        sentences.append(f"Flags: {', '.join(flag_words(flags))}.")
     return " ".join(sentences)

@@ -61,7 +61,6 @@ def draw_timeline(days_before: Mapping[str, Sequence[int]], windows: Sequence[Wi
     parts += _windows(windows, scale)
     if observed_days < reach:
         parts.append(scale.band(reach, observed_days, "fill:var(--caution-rule);fill-opacity:.22"))
-        parts.append(_text(scale.x(reach) + 4, scale.height - _FOOT - 6, "not observed", anchor="start"))
     for line, (label, days) in enumerate(days_before.items()):
         parts += _line(scale, _TOP + _LINE * (line + 0.5), label, days)
     parts += _axis(scale)

@@ -1,5 +1,6 @@
 """One self-contained page: a quiet shell for reports and explanations that opens anywhere and needs no network."""
 
+from prodromal.page.listing import SCRIPT, Cell, Column, Least, listing
 from prodromal.page.parts import (
     Row,
     bars,
@@ -18,6 +19,10 @@ from prodromal.page.shell import Page, Section
 from prodromal.page.wording import count, interval, one_in, p_value, per_100k, percent, rounded
 
 __all__ = [
+    "SCRIPT",
+    "Cell",
+    "Column",
+    "Least",
     "Page",
     "Row",
     "Section",
@@ -30,6 +35,7 @@ __all__ = [
     "figure",
     "interval",
     "join",
+    "listing",
     "number",
     "one_in",
     "p_value",

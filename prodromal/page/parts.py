@@ -199,12 +199,18 @@ def _written(value: float, write: Callable[[float], str] | None) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One bar: a label, a signed length, the number as written beside it, and what lies behind it in small letters."""
+    """One bar: a label, a signed length, the number as written beside it, its limits and what lies behind it in small.
+
+    A step of a sum starts where the one before it ended; a ``total`` is drawn apart from the steps.
+    """
 
     label: str
     length: float
     text: str
     small: str = ""
+    start: float = 0.0
+    total: bool = False
+    limits: str = ""
 
 
 def bars(rows: Sequence[Row], *, alt: str, limit: float | None = None) -> Markup:
@@ -217,23 +223,27 @@ def bars(rows: Sequence[Row], *, alt: str, limit: float | None = None) -> Markup
     alt : str
         The message in words.
     limit : float, optional
-        Length that fills the half width; the largest absolute length by default.
+        Length that fills the half width; the furthest end of a bar by default.
     """
-    reach = limit if limit is not None else max((abs(row.length) for row in rows), default=1.0)
+    reach = limit if limit is not None else max((_furthest(row) for row in rows), default=1.0)
     lines = join(_bar(row, reach if reach > 0 else 1.0) for row in rows)
     return Markup('<div class="bars" role="group" aria-label="{}">{}</div>').format(alt, lines)
 
 
+def _furthest(row: Row) -> float:
+    return max(abs(row.start), abs(row.start + row.length))
+
+
 def _bar(row: Row, reach: float) -> Markup:
-    width = 50 * min(abs(row.length) / reach, 1.0)
-    start = 50 if row.length >= 0 else 50 - width
-    colour = "var(--vermillion)" if row.length >= 0 else "var(--blue)"
+    ends = sorted(50 + 50 * max(-1.0, min(1.0, end / reach)) for end in (row.start, row.start + row.length))
+    start, width = ends[0], ends[1] - ends[0]
+    colour = "var(--ink)" if row.total else "var(--vermillion)" if row.length >= 0 else "var(--blue)"
     drawing = Markup(
         '<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
         '<rect x="{:.3f}" y="1" width="{:.3f}" height="8" style="fill:{}"/>'
         '<line x1="50" x2="50" y1="-2" y2="12" style="stroke:var(--muted);stroke-width:1" '
         'vector-effect="non-scaling-stroke"/></svg>'
     ).format(start, width, colour)
-    small = Markup("<small>{}</small>").format(row.small) if row.small else _EMPTY
-    template = Markup('<div class="bar"><span>{}</span>{}<span class="n">{}{}</span></div>')
-    return template.format(row.label, drawing, row.text, small)
+    small = join(Markup("<small>{}</small>").format(line) for line in (row.limits, row.small) if line)
+    template = Markup('<div class="bar{}"><span>{}</span>{}<span class="n">{}{}</span></div>')
+    return template.format(" total" if row.total else "", row.label, drawing, row.text, small)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -34,17 +36,20 @@ class Section:
         Content; a plain `str` is escaped, parts of this package give `Markup`.
     short : str
         Name in the list of contents; the title where empty.
+    listed : bool
+        Whether it stands in the list of contents.
     """
 
     id: str
     title: str
     html: Markup | str
     short: str = ""
+    listed: bool = True
 
 
 @dataclass(frozen=True)
 class Page:
-    """A self-contained page: no script, no request, light and dark, screen and print.
+    """A self-contained page: no request, no script but one of ours, light and dark, screen and print.
 
     Parameters
     ----------
@@ -60,6 +65,9 @@ class Page:
         A few words over the title.
     provenance : mapping of str to str
         Facts about how the page was made, written in the footer.
+    script : str
+        Name of the one script that the page carries, a file of this package; no script by default. The page's policy
+        admits it by its SHA-256 and nothing else.
     """
 
     title: str
@@ -68,10 +76,18 @@ class Page:
     caution: Markup | str = ""
     kicker: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
+    script: str = ""
 
     def render(self) -> str:
         """Give the whole page as HTML; every plain string in it is escaped."""
-        return _template().render(page=self, policy=POLICY, style=Markup(_resource("page.css")))  # noqa: S704
+        script = _resource(self.script) if self.script else ""
+        return _template().render(
+            page=self,
+            policy=_policy(script),
+            style=Markup(_resource("page.css")),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+            contents=[section for section in self.sections if section.listed],
+        )
 
     def write(self, path: Path) -> None:
         """Write the page to `path`, whole or not at all.
@@ -84,6 +100,14 @@ class Page:
         from prodromal.files import write_text
 
         write_text(path, self.render())
+
+
+def _policy(script: str) -> str:
+    """What the page may do: nothing from outside, and of scripts only this one."""
+    if not script:
+        return POLICY
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"{POLICY}; script-src 'sha256-{digest}'"
 
 
 def _resource(name: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import doctest
+import hashlib
 import re
 
 import numpy as np
@@ -11,6 +13,10 @@ import pytest
 from markupsafe import Markup
 
 from prodromal.page import (
+    SCRIPT,
+    Cell,
+    Column,
+    Least,
     Page,
     Row,
     Section,
@@ -20,6 +26,7 @@ from prodromal.page import (
     details,
     figure,
     interval,
+    listing,
     number,
     one_in,
     p_value,
@@ -50,6 +57,12 @@ def page(text="plain"):
     return Page(text, lead, sections, caution=text, kicker=text, provenance={text: text})
 
 
+def list_page(text="plain"):
+    rows = [[Cell(text, (text, text), "s1", 2.0), Cell(text, value=1.5)], [Cell("b"), Cell("none")]]
+    html = listing([Column(text), Column(text, numeric=True)], rows, caption=text, find=text, least=Least(1, text))
+    return Page(text, text, [Section("s1", text, html, listed=False), Section("s2", text, text)], script=SCRIPT)
+
+
 def test_wording_examples():
     assert doctest.testmod(wording).failed == 0
 
@@ -62,6 +75,55 @@ def test_hostile_text_stays_text(text):
     assert tags.findall(html) == tags.findall(safe), "the text opened or closed a tag"
     if any(c in text for c in "<>\"'&"):
         assert text not in html
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_in_a_list_stays_text(text):
+    html, safe = list_page(text).render(), list_page().render()
+    tags = re.compile(r"<\s*/?\s*([a-zA-Z!]+)")
+    assert tags.findall(html) == tags.findall(safe), "the text opened or closed a tag"
+    assert script_of(html) == script_of(safe)
+
+
+def script_of(html):
+    (script,) = re.findall(r"<script>(.*)</script>", html, flags=re.DOTALL)
+    return script
+
+
+def test_a_page_admits_its_own_script_by_hash_and_no_other():
+    html = list_page().render()
+    digest = base64.b64encode(hashlib.sha256(script_of(html).encode()).digest()).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1].replace("&#39;", "'")
+    assert policy.split("; ")[-1] == f"script-src 'sha256-{digest}'"
+    assert "default-src 'none'" in policy
+    assert "script-src" not in page().render()
+
+
+def test_the_script_makes_no_markup_and_asks_for_nothing():
+    words = ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "Function(", "fetch(", "XMLHttp")
+    words += ("import", "http:", "https:", "setTimeout", "localStorage", "cookie", "WebSocket", "sendBeacon")
+    script = script_of(list_page().render())
+    assert not [word for word in words if word in script]
+
+
+def test_a_list_is_a_table_without_the_script():
+    html = list_page().render().split("</style>")[1]
+    assert "<button" not in html
+    assert re.search(r"<div class=\"controls\"[^>]* hidden>", html)
+    assert html.count("<tr>") == 3
+    assert 'data-value="1.5"' in html
+    assert '<a href="#s1">' in html
+
+
+def test_sections_may_be_left_out_of_the_contents():
+    assert "<nav" not in list_page().render()
+
+
+def test_steps_of_a_sum_start_where_the_last_ended():
+    html = bars([Row("a", 0.5, "1"), Row("b", -0.25, "2", start=0.5), Row("sum", 0.25, "3", total=True)], alt="x")
+    drawn = [tuple(map(float, pair)) for pair in re.findall(r'<rect x="([\d.]+)" y="1" width="([\d.]+)"', html)]
+    assert drawn == [(50.0, 50.0), (75.0, 25.0), (50.0, 25.0)]
+    assert html.count('class="bar total"') == 1
 
 
 def test_the_page_asks_nothing_of_the_world():
