@@ -8,7 +8,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from prodromal import __version__
-from prodromal.cli import check, cohort, demo, evaluate, explain, features, ingest, recalibrate, score, simulate, train
+from prodromal.cli import (
+    check,
+    cohort,
+    demo,
+    evaluate,
+    explain,
+    features,
+    ingest,
+    recalibrate,
+    score,
+    simulate,
+    study,
+    train,
+)
 from prodromal.errors import ProdromalError
 
 __all__ = ["app", "main"]
@@ -46,7 +59,7 @@ def _root(
     del debug, version
 
 
-for verb in (simulate, ingest, check, cohort, features, train, score, explain, evaluate, recalibrate, demo):
+for verb in (simulate, ingest, check, cohort, features, train, score, explain, evaluate, recalibrate, study, demo):
     verb.add_to(app)
 
 

@@ -26,7 +26,7 @@ def released_attrition(attrition: pd.DataFrame, profile: Profile) -> pd.DataFram
     Parameters
     ----------
     attrition : DataFrame
-        First column the step, every other column how many remain after it, never more than before.
+        First column the step, every other column how many remain after it; rows that tell of a part are left out.
     profile : Profile
 
     Returns
@@ -39,6 +39,10 @@ def released_attrition(attrition: pd.DataFrame, profile: Profile) -> pd.DataFram
     Those who remain after a step are those who leave at a later one and those who stay to the end. Whether a number can
     be shown is asked of all of them together, since each difference of two shown numbers is shown, too.
     """
+    counts = attrition[attrition.columns[1:]]
+    # A row "of these" is no step on the way: more people come after it.
+    nested = (counts >= counts[::-1].cummax()[::-1]).all(axis=1)
+    attrition = attrition[nested].reset_index(drop=True)
     out = attrition.copy()
     for name in attrition.columns[1:]:
         remain = attrition[name].to_numpy(dtype=np.int64)

@@ -12,7 +12,7 @@ from prodromal.cli.app import app, main
 
 VERBS = [
     *("simulate", "simulate oracle", "ingest csv", "check", "cohort sets", "cohort landmark", "cohort anchored"),
-    *("features", "train", "score", "explain", "evaluate", "recalibrate", "demo"),
+    *("features", "train", "score", "explain", "evaluate", "recalibrate", "study", "demo"),
 ]
 PERSONS = "person_id,sex,birth_date,observed_from,observed_to\n1,M,1950-01-01,2005-07-01,2020-12-31\n"
 DISPENSINGS = "person_id,dispensed_on,atc\n1,2010-01-01,N06AB04\n"
@@ -77,6 +77,7 @@ def test_every_verb_has_help_with_an_example_that_names_it(verb):
         ("check nowhere", 11, "no register"),
         ("cohort sets nowhere --seed 1 --output out", 11, "no register"),
         ("train nowhere sets.parquet --seed 1 --output out", 11, "no register"),
+        ("study nowhere --output out", 11, "no register"),
         ("score nowhere model --on 2018-01-01 --output out", 11, "no register"),
         ("evaluate nothing.parquet nothing.parquet --output out", 11, "missing or no readable"),
     ],

@@ -141,6 +141,12 @@ def test_a_flow_shows_everything_where_nothing_is_small():
     assert "100 cases and 2,000 others left" in html
 
 
+def test_a_flow_leaves_out_what_is_no_step():
+    part = pd.DataFrame({"step": ["of these, with a widened caliper"], "cases": [20], "others": [100]})
+    rows = pd.concat([ATTRITION.iloc[:2], part, ATTRITION.iloc[2:]]).assign(cases=[500, 400, 20, 120])
+    assert list(released_attrition(rows, PROFILES["acro"])["step"]) == list(ATTRITION["step"])
+
+
 def test_a_flow_escapes_its_words():
     html = attrition_flow(ATTRITION.assign(step=["<b>", "&", '"']), PROFILES["acro"])
     assert "<b>" not in html

@@ -1,0 +1,84 @@
+"""The report of a study: one page, the numbers that matter first."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from prodromal.association import sections_course, sections_people, sections_risk
+from prodromal.association.exposure import HEADLINE, STUDIED
+from prodromal.association.section_parts import records
+from prodromal.association.wording import CAUTION, SIMULATED, listed, ratio
+from prodromal.page import Page, count, interval, join, number, paragraph, rounded, strip
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from markupsafe import Markup
+
+    from prodromal.association.disclosure import Rule
+    from prodromal.association.study import Study
+
+__all__ = ["report"]
+
+
+def report(study: Study, released: Mapping[str, pd.DataFrame], rule: Rule, provenance: Mapping[str, str]) -> Page:
+    """Put released tables on a page.
+
+    Parameters
+    ----------
+    study : Study
+        Its design and notes; of its tables nothing is shown.
+    released : mapping of str to DataFrame
+        As `release` gives them.
+    rule : Rule
+        By which they were released.
+    provenance : mapping of str to str
+    """
+    built = [
+        sections_risk.windows(released),
+        sections_risk.relatives(released),
+        sections_risk.age_and_sex(released),
+        sections_risk.lags(released),
+        sections_course.survival(released),
+        sections_course.function(released),
+        sections_people.people(released, study.notes),
+        sections_people.methods(study.design, rule.sentence),
+    ]
+    outcome = study.design.outcome
+    return Page(
+        title=f"Psychiatric medicines before a diagnosis of {outcome}, and the course after it",
+        kicker=f"{SIMULATED} " if study.simulated else "A matched study of one register",
+        lead=_lead(released, outcome),
+        caution=paragraph(CAUTION),
+        sections=[section for section in built if section is not None],
+        provenance=provenance,
+    )
+
+
+def _lead(tables: Mapping[str, pd.DataFrame], outcome: str) -> Markup:
+    one = tables["table_one"]
+    sizes = one[one["characteristic"] == "people"].set_index("group")["people"]
+    others = [f"{_size(sizes[g])} {g}" for g in sizes.index if g != "cases"]
+    asked = (
+        f"Had people with a diagnosis of {outcome} been dispensed anxiolytics, hypnotics or antidepressants more often "
+        f"than others, more than a year before it? {_size(sizes['cases'])} cases are compared with {listed(others)}."
+    )
+    frame = tables["odds_ratios"].query("comparator == 'population' and definition == 'recurrent'")
+    frame = frame[frame["window"] == HEADLINE]
+    rows = {row.drug: row for row in records(frame)}
+    return join([paragraph(asked), strip(_number(rows[group.name]) for group in STUDIED)])
+
+
+def _number(row: Any) -> Markup:
+    label = f"Odds ratio of the diagnosis, recurrent use of {row.drug}"
+    if math.isnan(row.estimate):
+        return number("-", label, aside=row.note)
+    known = ratio(row.published, row.published_low, row.published_high)
+    limits = interval(row.ci_low, row.ci_high)
+    return number(rounded(row.estimate), label, interval=limits, aside=f"published: {known}" if known else "")
+
+
+def _size(value: float) -> str:
+    return "an undisclosed number of" if math.isnan(value) else count(value)

@@ -1,0 +1,92 @@
+"""Sentences of the study: association, never cause; caution, not panic."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from prodromal.page import rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["CAUTION", "METHODS", "SIMULATED", "listed", "ratio", "stands_out"]
+
+SIMULATED = "The people of this register are simulated. Nothing here is evidence about real medicines."
+CAUTION = (
+    "These are associations, not causes: what led to a prescription, and the first signs of a disease that nobody "
+    "had named yet, may explain them. Read them with caution, not with panic. ALS is rare: with an odds ratio of "
+    "1.3, about four diagnoses a year among 100,000 people would be about five. Nobody should stop or start a "
+    "medicine because of this page."
+)
+METHODS = (
+    (
+        "Odds ratios come from conditional logistic regression within matched sets; the index date of a set is the "
+        "day of diagnosis of its case. Population controls have the sex and birth year of their case and were at risk "
+        "on that day, so an odds ratio is a rate ratio. Comparisons with siblings and spouses are adjusted for sex, "
+        "age, its square and their product."
+    ),
+    (
+        "Recurrent use is two dispensings or more before the index date, the published study's rule; first use is "
+        "one. The windows are exclusive, by the time of the first dispensing; all who are no users are the reference "
+        "of the three. The headline leaves the last year out. The ATC groups N05B, N05C, N06A, C10AA and A02BC are "
+        "taken whole."
+    ),
+    (
+        "Use before the register could see it is unknown. The headline asks for {headline} days of observation before "
+        "the index date and the windows for {windows}; whoever was observed for less is left out and counted. A use "
+        "older than that stays invisible, and makes an early first use look late."
+    ),
+    (
+        "Hazard ratios are of death or invasive ventilation after the diagnosis, whichever came first: Cox regression "
+        "with Efron's ties and robust limits, adjusted for sex and age; a small p value of proportionality says that "
+        "one ratio does not hold for the whole course. Curves are Kaplan-Meier and Aalen-Johansen."
+    ),
+    (
+        "ALSFRS-R (0 to 48) is modelled from the diagnosis on with a random intercept and slope for each person. The "
+        "joint model lets the same intercept and slope drive the hazard (constant within six intervals, adaptive "
+        "Gauss-Hermite quadrature), so that those who die early do not make the decline look slow."
+    ),
+    "Estimates are not corrected for the number of comparisons.",
+)
+
+
+def ratio(estimate: float, low: float, high: float, *, decimals: int = 2) -> str:
+    """Write an estimate with its limits; large ones with significant digits.
+
+    Examples
+    --------
+    >>> ratio(1.616, 1.397, 1.871), ratio(-0.0624, -0.121, -0.0037, decimals=3)
+    ('1.62 (1.40 to 1.87)', '-0.062 (-0.121 to -0.004)')
+    """
+    if math.isnan(estimate):
+        return ""
+    value, *limits = (f"{v:.{decimals}f}" if abs(v) < 10 else rounded(v) for v in (estimate, low, high))
+    return value if math.isnan(low) else f"{value} ({' to '.join(limits)})"
+
+
+def stands_out(names: Sequence[str], low: Sequence[float], high: Sequence[float]) -> str:
+    """Say which classes have limits above or below one.
+
+    Examples
+    --------
+    >>> stands_out(["a", "b", "c"], [1.1, 0.9, 0.5], [1.3, 1.2, 0.8])
+    'higher for a, lower for c'
+    >>> stands_out(["a"], [0.9], [1.2])
+    'compatible with one'
+    """
+    above = [n for n, v in zip(names, low, strict=True) if v > 1]
+    below = [n for n, v in zip(names, high, strict=True) if v < 1]
+    parts = [f"{word} for {listed(found)}" for word, found in (("higher", above), ("lower", below)) if found]
+    return ", ".join(parts) or "compatible with one"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join with commas and an 'and'.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
