@@ -37,7 +37,7 @@ __all__ = [
 
 CLIP = 1e-8
 _EXACT_UP_TO = 1 << 13
-_CELLS = 1 << 11
+_CELLS = 1 << 15
 PER_100K = 1e5
 STABLE_EVENTS = 200
 FEW_EVENTS = 100

@@ -15,7 +15,7 @@ import pandas as pd
 
 from prodromal.errors import DefinitionError
 from prodromal.evaluate.follow_up import follow_up
-from prodromal.evaluate.tally import Ordering
+from prodromal.evaluate.tally import Ordering, stable_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,7 +58,7 @@ class Population:
     @classmethod
     def of(cls, data: EvaluationData) -> Population:
         """Sort and reduce the follow-up, once."""
-        order = np.argsort(data.risk, kind="stable")
+        order = stable_order(data.risk)
         ranked_by_risk = data.score is data.risk
         risk = data.risk[order]
         own = data.n_families == data.n

@@ -21,6 +21,7 @@ from prodromal.evaluate import (
 from prodromal.evaluate.follow_up import GroupedRisk, follow_up
 from prodromal.evaluate.resample import Population, estimate
 from prodromal.evaluate.tables import decile_groups
+from prodromal.evaluate.tally import stable_order
 from tests.oracle.test_evaluate_goldens import same, value
 
 HORIZON, LAG = 60, 10
@@ -223,3 +224,12 @@ def test_the_unit_of_the_weights_means_nothing(factor):
     scaled = frame.assign(weight=factor)
     one, two = (compute_calibration(taken(f), replicates=0, seed=1) for f in (frame, scaled))
     same(two.loc[:4, "value"], one.loc[:4, "value"], 8)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_sorting_by_halves_is_sorting(ties, monkeypatch):
+    monkeypatch.setattr("prodromal.evaluate.tally._LONG", 10)
+    rng = np.random.default_rng(3)
+    for size in (10, 11, 1000):
+        values = rng.integers(0, 5, size).astype(float) if ties else rng.random(size)
+        np.testing.assert_array_equal(stable_order(values), np.argsort(values, kind="stable"))
