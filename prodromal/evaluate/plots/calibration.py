@@ -101,8 +101,8 @@ def _labels(axes: Axes, limits: tuple[float, float], known: pd.DataFrame, points
         axes.annotate(
             "each dot: a tenth\nof the population",
             (at[2], first),
-            xytext=(-14, 30),
+            xytext=(16, -44),
             textcoords="offset points",
-            ha="right",
+            va="top",
             color=INK,
         )
