@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from prodromal.design import Cohort, Outcome
+    from prodromal.evaluate import Evaluation
     from prodromal.page import Section
     from prodromal.register import Register
     from prodromal.risk import RiskModel
@@ -101,11 +102,8 @@ def evaluate(
         cohort=sha256(cohort)[:16],
     )
     with atomic_folder(output, replace=force) as folder:
-        result.to_json(folder / "evaluation.json")
         write_text(folder / "provenance.json", json.dumps(facts, indent=1, sort_keys=True) + "\n")
-        result.to_csv(folder / "tables")
-        if ohdsi:
-            result.to_ohdsi(folder / "ohdsi")
+        _write_tables(result, folder, ohdsi=ohdsi)
         if meds:
             _write_meds(joined, asked, folder / "meds_predictions.parquet")
         result.to_html(
@@ -117,11 +115,22 @@ def evaluate(
             extra_sections=extras.people(predictions, people) if extras else [],
             figures=folder / "figures",
         )
+    _tell(result)
+    say(f"The report is {output / 'report.html'}")
+
+
+def _tell(result: Evaluation) -> None:
     for sentence in result.summary():
         say(sentence)
     for warning in result.warnings:
         say(f"Note: {warning}")
-    say(f"The report is {output / 'report.html'}")
+
+
+def _write_tables(result: Evaluation, folder: Path, *, ohdsi: bool) -> None:
+    result.to_json(folder / "evaluation.json")
+    result.to_csv(folder / "tables")
+    if ohdsi:
+        result.to_ohdsi(folder / "ohdsi")
 
 
 def _warning_of(risks: Path) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from prodromal.errors import DataError, DefinitionError
 
@@ -204,8 +205,8 @@ def join_outcomes(
     Raises
     ------
     DataError
-        If a key is repeated, or a prediction has no outcome. Outcomes without a prediction are left out: their people
-        were not asked about.
+        If a key is repeated, an index date is no date, ids are numbers on one side and text on the other, or a
+        prediction has no outcome. Outcomes without a prediction are left out: their people were not asked about.
     """
     keys = list(on)
     for name, frame in (("risks", risks), ("outcomes", outcomes)):
@@ -215,12 +216,26 @@ def join_outcomes(
             raise DataError(
                 f"{name}: {repeated} of {len(frame)} rows repeat a key ({', '.join(keys)}); keep one of each"
             )
+    risks, outcomes = _dated(risks, "risks"), _dated(outcomes, "outcomes")
+    for key in keys:
+        if is_numeric_dtype(risks[key]) != is_numeric_dtype(outcomes[key]):
+            raise DataError(f"column {key} holds numbers in one of risks and outcomes and text in the other")
     clash = [c for c in outcomes.columns if c in risks.columns and c not in keys]
     joined = risks.drop(columns=clash).merge(outcomes, on=keys, how="left", indicator="_found", validate="one_to_one")
     absent = int((joined["_found"] != "both").sum())
     if absent:
         raise DataError(f"risks: {absent} of {len(risks)} predictions have no row in outcomes; give one for each")
     return joined.drop(columns="_found")
+
+
+def _dated(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """The frame with its index dates as dates, whatever file they came from."""
+    if "index_date" not in frame:
+        return frame
+    dates = pd.to_datetime(frame["index_date"], errors="coerce")
+    if wrong := int(dates.isna().sum()):
+        raise DataError(f"{table}: {wrong} of {len(frame)} values of index_date are no dates of the form YYYY-MM-DD")
+    return frame.assign(index_date=dates.astype("datetime64[s]"))
 
 
 def _require(frame: pd.DataFrame, names: Sequence[str], table: str) -> None:

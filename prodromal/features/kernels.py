@@ -1,4 +1,8 @@
-"""One pass over a person's dispensings, one sweep over the person's index dates."""
+"""One pass over a person's dispensings, one sweep over the person's index dates.
+
+All in one file: a compiled loop is taken from numba's cache as long as *its* file is unchanged, even where a loop that
+it calls, in another file, is not.
+"""
 
 from __future__ import annotations
 

@@ -91,7 +91,9 @@ class Register:
         except (UnicodeError, json.JSONDecodeError) as error:
             raise DataError(f"{path} is damaged: it is not JSON") from error
         if not isinstance(manifest, dict) or {key: manifest.get(key) for key in FORMAT} != FORMAT:
-            raise DataError(f"{path} is not the manifest of a register of version {FORMAT['version']}")
+            raise DataError(
+                f"{path} is not the manifest of a register of version {FORMAT['version']}; ingest the data again"
+            )
         for entry in (entry for files in manifest.get("files", {}).values() for entry in files):
             if Path(entry["path"]).is_absolute() or ".." in Path(entry["path"]).parts:
                 raise DataError(f"{path} names a file outside the register")

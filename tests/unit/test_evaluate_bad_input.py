@@ -179,3 +179,20 @@ def test_matched_sets_may_have_several_cases_or_none():
     found = compute_lead_time({365: sets}, replicates=0, seed=1)
     assert found["value"].iloc[0] == 0.5
     assert found["n"].iloc[0] == 1
+
+
+def keyed(**changes):
+    return pd.DataFrame({"person_id": [1, 2], "index_date": ["2014-01-01", "2014-01-01"]} | changes)
+
+
+def test_dates_as_text_meet_dates():
+    outcomes = keyed(index_date=pd.to_datetime(["2014-01-01"] * 2), event=[0, 1])
+    assert list(join_outcomes(keyed(risk=[0.1, 0.2]), outcomes)["event"]) == [0, 1]
+
+
+def test_keys_that_cannot_meet_are_named():
+    outcomes = keyed(event=[0, 1])
+    with pytest.raises(DataError, match="risks: 1 of 2 values of index_date are no dates"):
+        join_outcomes(keyed(index_date=["2014-01-01", "soon"], risk=[0.1, 0.2]), outcomes)
+    with pytest.raises(DataError, match="column person_id holds numbers in one"):
+        join_outcomes(keyed(person_id=["a", "b"], risk=[0.1, 0.2]), outcomes)
