@@ -1,18 +1,16 @@
-"""``prodromal ingest``: a delivery becomes a register, with an account of every row."""
+"""``prodromal ingest csv``: CSV and Parquet files of any layout become a register."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from prodromal.cli.common import Force, Output, Threads, parse_date, refuse_existing, say
+from prodromal.cli.common import Force, Output, Threads, refuse_existing
+from prodromal.cli.ingest.shared import ExtractedOn, MaxRejected, Memory, last_day, say_step, share, tell
 from prodromal.errors import DefinitionError
-
-if TYPE_CHECKING:
-    from prodromal.tables import Account
 
 __all__ = ["add_to"]
 
@@ -23,11 +21,9 @@ _EXAMPLE = (
 _Files = list[Path] | None
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the verb."""
-    verb = typer.Typer(help="Bring a delivery to a register; every row is accounted for.", no_args_is_help=True)
+def add_to(verb: typer.Typer) -> None:
+    """Add the source."""
     verb.command("csv", epilog=_EXAMPLE)(csv)
-    app.add_typer(verb, name="ingest")
 
 
 def csv(
@@ -56,19 +52,13 @@ def csv(
         str | None, typer.Option(help="Between fields; by default the commonest of , ; | tab.")
     ] = None,
     encoding: Annotated[str, typer.Option(help="utf-8, latin-1 or utf-16.")] = "utf-8",
-    extracted_on: Annotated[
-        str | None, typer.Option(help="Last day that the delivery can contain; today by default.")
-    ] = None,
-    max_rejected: Annotated[
-        str, typer.Option(help="Largest share of rejected rows in a table, such as 0.1%.")
-    ] = "0.1%",
-    memory: Annotated[str, typer.Option(help="Memory for sorting; what does not fit goes to disk.")] = "2GB",
+    extracted_on: ExtractedOn = None,
+    max_rejected: MaxRejected = "0.1%",
+    memory: Memory = "2GB",
     threads: Threads = 2,
     force: Force = False,
 ) -> None:
     """Read CSV or Parquet files of any layout, judge every row, and write a register."""
-    from datetime import UTC, datetime
-
     from prodromal.sources import PRESETS, Source, TableSource, ingest
 
     if preset is not None and preset not in PRESETS:
@@ -88,26 +78,16 @@ def csv(
             TableSource(name, tuple(_expand(files[name] or [])), columns.get(name, {}), values.get(name, {}))
             for name in present
         ),
-        extracted_on=parse_date(extracted_on) if extracted_on else datetime.now(tz=UTC).date(),
+        extracted_on=last_day(extracted_on),
         date_format=date_format,
         decimal=decimal,
         delimiter="\t" if delimiter in {"tab", "\\t"} else delimiter,
         encoding=encoding,
         preset=preset,
         derive_persons=derive_persons,
-        max_rejected=_share(max_rejected),
+        max_rejected=share(max_rejected),
     )
-    done = ingest(
-        source,
-        output,
-        threads=threads,
-        memory=memory,
-        replace=force,
-        progress=lambda step: typer.echo(f"  {step}", err=True),
-    )
-    for account in done.accounts.values():
-        say(_account(account))
-    say(f"The register is in {output}.")
+    tell(ingest(source, output, threads=threads, memory=memory, replace=force, progress=say_step))
 
 
 def _expand(paths: Iterable[Path]) -> list[Path]:
@@ -135,20 +115,3 @@ def _assignments(given: list[str] | None, option: str, present: list[str]) -> di
         for fit in fitting:
             result.setdefault(fit, {})[column] = value
     return result
-
-
-def _share(text: str) -> float:
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError as error:
-        raise DefinitionError(f"--max-rejected '{text}': write a share such as 0.1% or 0.001") from error
-
-
-def _account(account: Account) -> str:
-    reasons = "".join(f"; {rows:,} {rule.replace('_', ' ')}" for rule, rows in sorted(account.rejected.items()))
-    repaired = "".join(f"; {rows:,} with {what.replace('_', ' ')}" for what, rows in sorted(account.repaired.items()))
-    rejected = sum(account.rejected.values())
-    return (
-        f"{account.table}: {account.read:,} rows read = {account.kept:,} kept + {account.duplicate:,} duplicate + "
-        f"{rejected:,} rejected{reasons}{' | kept' + repaired if repaired else ''}"
-    )

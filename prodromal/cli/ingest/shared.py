@@ -1,0 +1,65 @@
+"""What every source of `prodromal ingest` asks and tells alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prodromal.cli.common import parse_date, say
+from prodromal.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from prodromal.sources import Ingested
+    from prodromal.tables import Account
+
+__all__ = ["ExtractedOn", "MaxRejected", "Memory", "last_day", "say_step", "share", "tell"]
+
+MaxRejected = Annotated[str, typer.Option(help="Largest share of rejected rows in a table, such as 0.1%.")]
+Memory = Annotated[str, typer.Option(help="Memory for sorting; what does not fit goes to disk.")]
+ExtractedOn = Annotated[str | None, typer.Option(help="Last day that the delivery can contain; today by default.")]
+
+
+def last_day(extracted_on: str | None) -> date:
+    """The day given, else today."""
+    from datetime import UTC, datetime
+
+    return parse_date(extracted_on) if extracted_on else datetime.now(tz=UTC).date()
+
+
+def say_step(step: str) -> None:
+    """One step of an ingest, on stderr."""
+    typer.echo(f"  {step}", err=True)
+
+
+def tell(done: Ingested) -> None:
+    """The account of every table, and where the register is."""
+    for account in done.accounts.values():
+        say(_account(account))
+    say(f"The register is in {done.folder}.")
+
+
+def share(text: str) -> float:
+    """A share such as ``0.1%`` or ``0.001`` as a number.
+
+    Raises
+    ------
+    DefinitionError
+        If it is neither.
+    """
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError as error:
+        raise DefinitionError(f"--max-rejected '{text}': write a share such as 0.1% or 0.001") from error
+
+
+def _account(account: Account) -> str:
+    reasons = "".join(f"; {rows:,} {rule.replace('_', ' ')}" for rule, rows in sorted(account.rejected.items()))
+    repaired = "".join(f"; {rows:,} with {what.replace('_', ' ')}" for what, rows in sorted(account.repaired.items()))
+    rejected = sum(account.rejected.values())
+    return (
+        f"{account.table}: {account.read:,} rows read = {account.kept:,} kept + {account.duplicate:,} duplicate + "
+        f"{rejected:,} rejected{reasons}{' | kept' + repaired if repaired else ''}"
+    )
