@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -77,14 +78,16 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _plain(title: str) -> Callable[[int, int], None]:
-    shown = -1
+    shown, begun = -1, time.monotonic()
 
     def show(done: int, total: int) -> None:
         nonlocal shown
         tenth = 10 * done // max(total, 1)
         if tenth > shown:
             shown = tenth
-            typer.echo(f"  {title}: {done} of {total}", err=True)
+            left = (time.monotonic() - begun) * (total - done) / max(done, 1)
+            rest = f", about {left:.0f} s left" if 0 < done < total else ""
+            typer.echo(f"  {title}: {done} of {total}{rest}", err=True)
 
     return show
 

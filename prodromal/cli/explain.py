@@ -71,7 +71,7 @@ def explain(
     """Write exact contributions to each score (.parquet, .json), a page about people (.html), or a summary page."""
     from prodromal.register import Register
     from prodromal.risk import load
-    from prodromal.risk.score import refuse
+    from prodromal.scoring import refuse
 
     _check(output, summary, by, force=force)
     if sets is not None and (output is None or output.suffix != ".html"):

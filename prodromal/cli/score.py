@@ -1,4 +1,4 @@
-"""``prodromal score``: risks for everyone asked for, block by block."""
+"""``prodromal score``: risks for everyone asked for, part by part; a run that was killed goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from prodromal.cli.common import (
     Model,
     Output,
     RegisterFolder,
-    index_dates,
+    Threads,
+    asked_for,
     progress,
     provenance,
     refuse_existing,
@@ -40,23 +41,24 @@ def score(
         Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")
     ] = None,
     reasons: Annotated[int, typer.Option("--explain", min=0, max=10, help="Reasons beside each risk.")] = 0,
+    threads: Threads = 2,
     force: Force = False,
 ) -> None:
     """Score people: rate ratio against their age and sex, absolute risk, percentile, flags, reasons."""
-    from prodromal.explain import By, Explainer
     from prodromal.register import Register
-    from prodromal.risk import load, score_register
+    from prodromal.risk import load
+    from prodromal.scoring import score_register
 
     refuse_existing(output, force)
     opened, loaded = Register.open(register), load(model)
-    explainer = Explainer(loaded, opened.persons, by=By.CLASS) if reasons else None
     with progress("scoring") as show:
         account = score_register(
             loaded,
             opened,
-            index_dates(opened, on=on, file=asked),
+            asked_for(opened, on=on, file=asked),
             output,
-            reasons=(lambda matrix: explainer.explain(matrix).reasons(reasons)) if explainer else None,
+            reasons=reasons,
+            threads=threads,
             provenance=provenance(opened, model, warning=loaded.warning, plan=loaded.plan.fingerprint),
             progress=show,
         )

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from prodromal.explain.arrays import Floats
     from prodromal.explain.explanation import Explanation
     from prodromal.features import Feature
+    from prodromal.trees import Floats
 
 __all__ = ["SMALLEST_CELL", "dependence"]
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from prodromal.errors import DataError, DefinitionError
-from prodromal.explain.treeshap import TreeShap
+from prodromal.explain.reasons import top_reasons
+from prodromal.explain.treeshap import Method, TreeShap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from prodromal.features import Feature, FeatureMatrix, FeaturePlan
     from prodromal.register import Persons
     from prodromal.risk import RiskModel
+    from prodromal.trees import CodedRows
 
 __all__ = ["By", "Explainer", "Explanation", "columns_of", "explain"]
 
@@ -100,14 +102,8 @@ class Explanation:
         """
         import pandas as pd
 
-        order = np.argsort(-np.abs(self.values), axis=1, kind="stable")[:, :k]
-        size = np.take_along_axis(self.values, order, axis=1)
-        names = np.asarray(self.labels, dtype=object)[order]
-        texts = [
-            [f"{name} x {np.exp(v):.2f}" if abs(v) >= 0.005 else "" for name, v in zip(*row, strict=True)]
-            for row in zip(names, size, strict=True)
-        ]
-        return pd.DataFrame(texts, columns=[f"reason_{i + 1}" for i in range(order.shape[1])])
+        found = top_reasons(self.values, self.labels, k)
+        return pd.DataFrame({f"reason_{i}": texts[places] for i, (texts, places) in enumerate(found, start=1)})
 
     def grouped(self, by: By) -> Explanation:
         """Sum contributions by feature into classes or windows.
@@ -153,19 +149,42 @@ class Explainer:
     ----------
     model : RiskModel
         Whose scores.
-    persons : Persons
-        The register's, for age and sex.
     by : By
         What to sum contributions by.
     """
 
-    def __init__(self, model: RiskModel, persons: Persons, *, by: By) -> None:
-        self._model, self._persons, self._by = model, persons, by
+    def __init__(self, model: RiskModel, *, by: By) -> None:
+        self._model, self._by = model, by
         self.labels, columns = columns_of(model.plan, by)
         self._shap = TreeShap.of(model.booster, groups=columns)
 
-    def explain(self, matrix: FeatureMatrix, *, threads: int = 1) -> Explanation:
+    def explain(
+        self,
+        matrix: FeatureMatrix,
+        persons: Persons,
+        *,
+        coded: CodedRows | None = None,
+        margin: npt.NDArray[np.float32] | None = None,
+        threads: int = 1,
+    ) -> Explanation:
         """Explain the rows of a matrix.
+
+        Parameters
+        ----------
+        matrix : FeatureMatrix
+            Built by the model's plan.
+        persons : Persons
+            Those that ``matrix.person_row`` counts, for age and sex.
+        coded : CodedRows, optional
+            What the model's ``code`` made of the matrix, where it is at hand.
+        margin : ndarray of float32, shape (n_rows,), optional
+            What the model's ``margin`` gave, where it is at hand.
+        threads : int
+            Threads; the values do not depend on it.
+
+        Returns
+        -------
+        Explanation
 
         Raises
         ------
@@ -179,10 +198,13 @@ class Explainer:
         Path-dependent TreeSHAP on the trees' margin, times the model's slope. What the normalisation by age and sex
         takes off the score is part of "Age and sex": it compares the person with others of the same age and sex.
         """
-        margin = self._model.margin(matrix)
-        found = self._shap.contributions(matrix.values, threads=threads, margins=margin, equal_rows_once=True)
+        margin = self._model.margin(matrix, coded) if margin is None else margin
+        if coded is not None and self._shap.method is Method.TABLES:
+            found = self._shap.of_coded(coded, margins=margin)
+        else:
+            found = self._shap.contributions(matrix.values, threads=threads, margins=margin, equal_rows_once=True)
         rows = matrix.person_row
-        age, sex = self._persons.age_years(rows, matrix.days), self._persons.sex[rows]
+        age, sex = persons.age_years(rows, matrix.days), persons.sex[rows]
         offset = self._model.offset(age, sex)
         slope = self._model.slope
         values = slope * found.values.astype(np.float64)
@@ -227,7 +249,7 @@ def explain(
         chosen = By(by)
     except ValueError as error:
         raise DefinitionError(f"explanations by '{by}': it is one of {', '.join(b.value for b in By)}") from error
-    return Explainer(model, persons, by=chosen).explain(matrix, threads=threads)
+    return Explainer(model, by=chosen).explain(matrix, persons, threads=threads)
 
 
 def columns_of(plan: FeaturePlan, by: By) -> tuple[tuple[str, ...], npt.NDArray[Any]]:

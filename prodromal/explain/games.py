@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prodromal.explain.kernels import compare, compiled, encode
+from prodromal.compiled import compiled
+from prodromal.trees.encode import compare, encode
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from prodromal.explain.arrays import CodeBook, Floats, Ints, Layout, Leaves, SplitCodes, Units
+    from prodromal.explain.arrays import Layout, Leaves, Units
+    from prodromal.trees import CodeBook, Floats, Ints, SplitCodes
 
 __all__ = ["background_game", "background_shares", "cover_game", "fill_tables"]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from prodromal.explain.explanation import By, columns_of
 from prodromal.explain.resample import means
-from prodromal.explain.trees import Forest, read_forest
+from prodromal.trees import Forest, read_forest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xgboost
 
-    from prodromal.explain.arrays import Floats, Ints
     from prodromal.features import FeatureMatrix
     from prodromal.risk import RiskModel
+    from prodromal.trees import Floats, Ints
 
 __all__ = ["group_interactions", "interaction", "users"]
 

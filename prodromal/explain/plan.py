@@ -18,8 +18,7 @@ from prodromal.explain.arrays import Layout, Leaves, Units
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from prodromal.explain.arrays import Ints
-    from prodromal.explain.trees import Forest
+    from prodromal.trees import Forest, Ints
 
 __all__ = ["MAX_BITS", "Plan", "plan_forest"]
 

@@ -12,7 +12,7 @@ from prodromal.errors import DataError, DefinitionError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from prodromal.explain.arrays import Floats
+    from prodromal.trees import Floats
 
 __all__ = ["Means", "means"]
 

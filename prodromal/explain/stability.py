@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from prodromal.explain.arrays import Floats, Ints
     from prodromal.features import FeatureMatrix
     from prodromal.register import Persons
     from prodromal.risk import RiskModel
+    from prodromal.trees import Floats, Ints
 
 __all__ = ["FEWEST_REFITS", "Stability", "refits", "stability"]
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prodromal.explain.codes import code_splits
 from prodromal.explain.plan import plan_forest
+from prodromal.trees import code_splits
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from prodromal.explain.arrays import CodeBook, Floats, Ints, Layout, Leaves, SplitCodes, Units
+    from prodromal.explain.arrays import Layout, Leaves, Units
     from prodromal.explain.plan import Plan
-    from prodromal.explain.trees import Forest
+    from prodromal.trees import CodeBook, Floats, Forest, Ints, SplitCodes
 
 __all__ = ["Tables", "tabulate"]
 

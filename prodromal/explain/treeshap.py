@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prodromal.errors import DataError, DefinitionError
-from prodromal.explain.equal_rows import stand_ins
 from prodromal.explain.tables import Tables, tabulate
-from prodromal.explain.trees import read_forest
+from prodromal.trees import CodedRows, code_rows, read_forest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,13 +19,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import xgboost
 
-    from prodromal.explain.arrays import Floats, Ints
+    from prodromal.trees import Floats, Ints
 
 __all__ = ["Contributions", "Method", "TreeShap", "contributions"]
 
 ROWS_PER_BLOCK = 512
+ROWS_CODED_AT_ONCE = 1 << 16
 TOLERANCE = 1e-4
-WORTHWHILE = 0.8
 
 
 class Method(Enum):
@@ -110,6 +109,22 @@ class TreeShap:
     def method(self) -> Method:
         """Where the numbers will come from."""
         return Method.LIBRARY if self.tables is None else Method.TABLES
+
+    def of_coded(self, rows: CodedRows, *, margins: npt.ArrayLike) -> Contributions:
+        """Explain rows that were coded by the model's cut points; `margins` are what the sums are checked against.
+
+        Raises
+        ------
+        DataError
+            A row's values and bias do not add up to its margin.
+        DefinitionError
+            The trees are too deep for tables.
+        """
+        if self.tables is None:
+            raise DefinitionError("coded rows: the trees are too deep for tables; explain the matrix instead")
+        values, sums = _explain(self.tables, rows, self._n_columns)
+        _check_sums(values, sums + self.tables.bias, np.asarray(margins, np.float64))
+        return Contributions(values, self.tables.bias, self.method)
 
     def contributions(
         self,
@@ -213,47 +228,40 @@ def contributions(
 def _from_tables(
     tables: Tables, rows: npt.NDArray[np.float32], n_columns: int, threads: int, *, once: bool
 ) -> tuple[npt.NDArray[np.float32], Floats]:
-    if once:
-        distinct, place = np.unique(stand_ins(tables.book, rows), return_inverse=True)
-        if len(distinct) < WORTHWHILE * len(rows):
-            values, sums = _explain(tables, rows[distinct], n_columns, threads)
-            return values[place], sums[place]
-    return _explain(tables, rows, n_columns, threads)
-
-
-def _explain(
-    tables: Tables, rows: npt.NDArray[np.float32], n_columns: int, threads: int
-) -> tuple[npt.NDArray[np.float32], Floats]:
     from joblib import Parallel, delayed
 
-    from prodromal.explain import kernels
-
-    values = np.zeros((len(rows), n_columns), np.float32)
-    sums = np.zeros(len(rows), np.float64)
+    values, sums = np.empty((len(rows), n_columns), np.float32), np.empty(len(rows), np.float64)
 
     def explain(row_from: int, row_to: int) -> None:
-        kernels.explain_rows(
-            rows,
-            row_from,
-            row_to,
-            ROWS_PER_BLOCK,
-            tables.book,
-            tables.splits,
-            tables.layout,
-            tables.units,
-            tables.table,
-            tables.slot,
-            tables.step,
-            tables.columns,
-            values,
-            sums,
-        )
+        for low in range(row_from, row_to, ROWS_CODED_AT_ONCE):
+            some = slice(low, min(low + ROWS_CODED_AT_ONCE, row_to))
+            values[some], sums[some] = _explain(tables, code_rows(tables.book, rows[some], once=once), n_columns)
 
     ends = np.linspace(0, len(rows), threads + 1).astype(int).tolist()
     Parallel(n_jobs=threads, require="sharedmem")(
         delayed(explain)(row_from, row_to) for row_from, row_to in pairwise(ends)
     )
     return values, sums
+
+
+def _explain(tables: Tables, rows: CodedRows, n_columns: int) -> tuple[npt.NDArray[np.float32], Floats]:
+    from prodromal.explain import kernels
+
+    values, sums = np.zeros((rows.distinct, n_columns), np.float32), np.zeros(rows.distinct, np.float64)
+    kernels.explain_rows(
+        rows.codes,
+        ROWS_PER_BLOCK,
+        tables.splits,
+        tables.layout,
+        tables.units,
+        tables.table,
+        tables.slot,
+        tables.step,
+        tables.columns,
+        values,
+        sums,
+    )
+    return rows.spread(values), rows.spread(sums)
 
 
 def _check_matrix(given: npt.ArrayLike, n_features: int, name: str) -> npt.NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from prodromal.features.collect import Reader
     from prodromal.features.index_dates import Asked, Dates
     from prodromal.features.kernels import History, Shape
     from prodromal.features.plan import FeaturePlan
-    from prodromal.register import Register
+    from prodromal.register import Persons, Register
 
-__all__ = ["build", "iterate"]
+__all__ = ["Builder", "build", "iterate"]
 
 Block = tuple[npt.NDArray[np.int64], FeatureMatrix]
 
@@ -107,13 +107,57 @@ def iterate(
     DataError
         If a person is not in the register, or the register is damaged.
     """
-    from prodromal.features.collect import Reader
-
-    reader = Reader(plan)
+    builder = Builder(plan)
     with pool(threads) as executor:
-        parts = (partial(_read, reader, asked) for asked in dates.by_part(register))
+        parts = (partial(_read, builder, asked) for asked in dates.by_part(register))
         histories = ahead(executor, parts, depth=threads)
-        yield from ahead(executor, _jobs(plan, histories, rows_per_block), depth=2 * threads)
+        yield from ahead(executor, _jobs(builder, histories, rows_per_block), depth=2 * threads)
+
+
+class Builder:
+    """A plan made ready for the people of one part after the other.
+
+    Parameters
+    ----------
+    plan : FeaturePlan
+        What to measure.
+    """
+
+    def __init__(self, plan: FeaturePlan) -> None:
+        from prodromal.features.collect import Reader
+
+        self.plan = plan
+        self.reader = Reader(plan)
+        self._shape = _shape(plan)
+
+    def matrix(
+        self, people: Persons, history: History, person: npt.NDArray[np.int64], days: npt.NDArray[np.int32]
+    ) -> FeatureMatrix:
+        """Features of some people.
+
+        Parameters
+        ----------
+        people : Persons
+            Persons of a part.
+        history : History
+            Their dispensings, from ``reader``.
+        person : ndarray of int64, shape (n_rows,)
+            Rows of `people`, ascending.
+        days : ndarray of int32, shape (n_rows,)
+            Index dates as days since 1970-01-01, ascending within a person.
+
+        Returns
+        -------
+        FeatureMatrix
+            ``person_row`` counts within `people`.
+        """
+        from prodromal.features.kernels import fill
+
+        values = np.empty((len(days), len(self.plan.features)), dtype=np.float32)
+        for column, name in enumerate(feature.measure for feature in self.plan.features[: self._shape.first_column]):
+            values[:, column] = _of_person(name, people, person, days)
+        fill(values, person, days, people.observed_from[person], people.observed_to[person], history, self._shape)
+        return FeatureMatrix(values, people.ids[person], days.astype("datetime64[D]"), self.plan, person)
 
 
 def _refuse_too_large(rows: int, features: int, memory_mb: int) -> None:
@@ -126,36 +170,26 @@ def _refuse_too_large(rows: int, features: int, memory_mb: int) -> None:
         )
 
 
-def _read(reader: Reader, asked: Asked) -> tuple[Asked, History]:
-    return asked, reader.read(asked.part, asked.rows)
+def _read(builder: Builder, asked: Asked) -> tuple[Asked, History]:
+    return asked, builder.reader.read(asked.part, asked.rows)
 
 
 def _jobs(
-    plan: FeaturePlan, histories: Iterator[tuple[Asked, History]], rows_per_block: int
+    builder: Builder, histories: Iterator[tuple[Asked, History]], rows_per_block: int
 ) -> Iterator[Callable[[], Block]]:
-    shape = _shape(plan)
     for asked, history in histories:
         for low in range(0, len(asked.day), rows_per_block):
-            yield partial(_block, plan, shape, asked, history, slice(low, low + rows_per_block))
+            yield partial(_block, builder, asked, history, slice(low, low + rows_per_block))
 
 
-def _block(plan: FeaturePlan, shape: Shape, asked: Asked, history: History, rows: slice) -> Block:
-    from prodromal.features.kernels import fill
-
-    people, person, days = asked.people, asked.person[rows], asked.day[rows]
-    values = np.empty((len(days), len(plan.features)), dtype=np.float32)
-    for column, name in enumerate(feature.measure for feature in plan.features[: shape.first_column]):
-        values[:, column] = _of_person(name, asked, person, days)
-    fill(values, person, days, people.observed_from[person], people.observed_to[person], history, shape)
-    return asked.position[rows], FeatureMatrix(
-        values, people.ids[person], days.astype("datetime64[D]"), plan, person + asked.part.first_person
-    )
+def _block(builder: Builder, asked: Asked, history: History, rows: slice) -> Block:
+    found = builder.matrix(asked.people, history, asked.person[rows], asked.day[rows])
+    return asked.position[rows], replace(found, person_row=found.person_row + asked.part.first_person)
 
 
 def _of_person(
-    name: str, asked: Asked, person: npt.NDArray[np.int64], days: npt.NDArray[np.int32]
+    name: str, people: Persons, person: npt.NDArray[np.int64], days: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.float64]:
-    people = asked.people
     if name == "age_years":
         return np.where(people.birth[person] == UNKNOWN_DAY, np.nan, people.age_years(person, days))
     if name == "sex":

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from prodromal.compiled import compiled
 from prodromal.errors import DataError
 from prodromal.features.arrow import locked, numbers
-from prodromal.features.compiled import compiled
 from prodromal.features.kernels import History
 from prodromal.register.parquet import read_batches
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyarrow as pa
 
     from prodromal.features.plan import FeaturePlan
@@ -106,21 +108,44 @@ class Reader:
         """
         if (told := int(counts.sum())) != part.rows:
             raise DataError(f"{part.path}: its persons have {told} dispensings, the manifest names {part.rows}")
+        batches = read_batches(part.path, self.columns, dictionaries=["atc"])
+        return self.gather(batches, counts, str(part.path))
+
+    def gather(
+        self, batches: Iterable[pa.RecordBatch], counts: npt.NDArray[np.int32], where: str = "dispensings"
+    ) -> History:
+        """A history from batches of ``columns``, sorted by person and day, ATC codes as dictionaries.
+
+        Parameters
+        ----------
+        batches : iterable of RecordBatch
+            Dispensings.
+        counts : ndarray of int32, shape (n_persons,)
+            How many each person has.
+        where : str
+            What to call them in an error.
+
+        Raises
+        ------
+        DataError
+            If there are more or fewer than `counts` tell.
+        """
+        expected = int(counts.sum())
         start = np.empty(len(counts) + 1, dtype=np.int64)
         at = np.zeros(3, dtype=np.int64)
-        kept = self._room(part.rows)
+        kept = self._room(expected)
         codes: dict[str, int] = {}
         words, number, rows = None, np.empty(0, dtype=np.int32), 0
-        for batch in read_batches(part.path, self.columns, dictionaries=["atc"]):
+        for batch in batches:
             rows += batch.num_rows
-            if rows > part.rows:
+            if rows > expected:
                 break
             dictionary = batch.column("atc").dictionary
             if words is None or not dictionary.equals(words):
                 words, number = dictionary, self._numbers(dictionary, codes)
             _keep(_rows(batch), number, locked(counts), at, start, kept)
-        if rows != part.rows:
-            raise DataError(f"{part.path} has not the {part.rows} dispensings that the manifest names")
+        if rows != expected:
+            raise DataError(f"{where} has not the {expected} dispensings that the manifest names")
         start[at[0] :] = at[2]
         return self._history(start, kept, int(at[2]), list(codes))
 

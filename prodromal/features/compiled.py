@@ -1,24 +1,12 @@
-"""Loops compiled once per machine; a second process finds them in numba's cache."""
+"""Whether the loops have been compiled on this machine."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, cast
 
-from numba import njit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["compiled", "is_compiled"]
-
-Loop = TypeVar("Loop", bound="Callable[..., object]")
-
-
-def compiled(loop: Loop) -> Loop:
-    """Compile a loop, without the interpreter's lock."""
-    return cast("Loop", njit(cache=True, nogil=True)(loop))
+__all__ = ["is_compiled"]
 
 
 def is_compiled() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
@@ -56,6 +57,9 @@ class Dates(Protocol):
     def by_part(self, register: Register) -> Iterator[Asked]:
         """Each part that has index dates."""
 
+    def fingerprint(self) -> str:
+        """What tells these index dates from others."""
+
 
 @dataclass(frozen=True)
 class IndexDates:
@@ -92,6 +96,10 @@ class IndexDates:
     def __len__(self) -> int:
         return len(self.day)
 
+    def fingerprint(self) -> str:
+        """SHA-256 of who is asked for when."""
+        return hashlib.sha256(self.person_row.tobytes() + self.day.tobytes()).hexdigest()
+
     def require_known(self) -> None:
         """Raise DataError if a person is unknown to the register."""
         if unknown := int((self.person_row < 0).sum()):
@@ -122,6 +130,10 @@ class Everyone:
     """
 
     day: int
+
+    def fingerprint(self) -> str:
+        """The day."""
+        return f"everyone on day {self.day}"
 
     def by_part(self, register: Register) -> Iterator[Asked]:
         """Each part that has persons."""

@@ -13,6 +13,7 @@ from prodromal.errors import DataError
 from prodromal.features.arrow import identifiers, numbers
 from prodromal.features.index_dates import Asked
 from prodromal.features.people import stream_people
+from prodromal.files import sha256
 from prodromal.register.parquet import read_batches
 from prodromal.register.persons import UNKNOWN_DAY
 
@@ -38,6 +39,10 @@ class IndexFile:
     """
 
     path: Path
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the file."""
+        return sha256(self.path)
 
     def by_part(self, register: Register) -> Iterator[Asked]:
         """Each part that has index dates.

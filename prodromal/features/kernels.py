@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prodromal.features.compiled import compiled
+from prodromal.compiled import compiled
 
 __all__ = ["History", "Shape", "fill"]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["people_of", "stream_people"]
 
-_READ = ("person_id", "sex", "birth_date", "observed_from", "observed_to")
+_READ = ("person_id", "sex", "birth_date", "observed_from", "observed_to", "death_date")
 _UNKNOWN_SEX = SEXES.index("U")
 
 
@@ -35,7 +35,7 @@ def people_of(register: Register, part: Part) -> tuple[Persons, npt.NDArray[np.i
 def stream_people(register: Register) -> Iterator[tuple[Part, Persons, npt.NDArray[np.int32]]]:
     """Each part that has persons, with them and the dispensings of each.
 
-    Only what features need is read: no deaths, weights or regions.
+    Only what features need is read: no weights or regions.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def _persons(table: pa.Table) -> Persons:
         birth=numbers(column["birth_date"], np.int32, int(UNKNOWN_DAY)),
         observed_from=numbers(column["observed_from"], np.int32, int(UNKNOWN_DAY)),
         observed_to=numbers(column["observed_to"], np.int32, int(NEVER)),
-        death=np.full(rows, NEVER, dtype=np.int32),
+        death=numbers(column["death_date"], np.int32, int(NEVER)),
         weight=np.ones(rows),
         region=np.full(rows, "", dtype=object),
     )

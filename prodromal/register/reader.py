@@ -204,6 +204,19 @@ class Register:
         for entry in (entry for files in self.manifest["files"].values() for entry in files):
             self._verify(entry)
 
+    def verify_part(self, part: Part) -> None:
+        """Check a part of the dispensings against the manifest.
+
+        Raises
+        ------
+        DataError
+            Naming the part, if it is missing or differs.
+        """
+        if not part.path.is_file():
+            raise DataError(f"{part.path} is missing from the register")
+        if sha256(part.path) != part.sha256:
+            raise DataError(f"{part.path} differs from the manifest: it was changed or damaged after ingest")
+
     def _verify(self, entry: Mapping[str, Any]) -> None:
         path = self.folder / entry["path"]
         if not path.is_file():

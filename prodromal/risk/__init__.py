@@ -4,18 +4,15 @@ from prodromal.risk.bundle import load, save
 from prodromal.risk.model import RiskModel
 from prodromal.risk.population import Population
 from prodromal.risk.recalibrate import Recalibration, recalibrate
-from prodromal.risk.score import ScoringAccount, score_register
 from prodromal.risk.training import SearchSpace, train
 
 __all__ = [
     "Population",
     "Recalibration",
     "RiskModel",
-    "ScoringAccount",
     "SearchSpace",
     "load",
     "recalibrate",
     "save",
-    "score_register",
     "train",
 ]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from prodromal.errors import BundleError
+from prodromal.risk.population import AGES
+from prodromal.risk.scored import FLAG_TEXTS, Scored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from prodromal.register import Persons
     from prodromal.risk.normaliser import Normaliser
     from prodromal.risk.population import Population
+    from prodromal.trees import CodedRows, Predictor
 
 __all__ = ["RiskModel"]
 
@@ -65,6 +70,15 @@ class RiskModel:
         """What every output of the model has to say first; empty for a model of real people."""
         return str(self.training.get("warning", ""))
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with anything that scores depend on."""
+        digest = hashlib.sha256(bytes(self.booster.save_raw("ubj")))
+        digest.update(repr((self.slope, self.plan.fingerprint, asdict(self.outcome), dict(self.training))).encode())
+        for numbers in (self.normaliser.log_mean, self.reference, self.population.incidence, self.population.mortality):
+            digest.update(np.ascontiguousarray(numbers).tobytes())
+        return digest.hexdigest()[:16]
+
     def check_matrix(self, matrix: FeatureMatrix) -> None:
         """Raise BundleError unless `matrix` was built by this model's plan."""
         if matrix.plan.fingerprint != self.plan.fingerprint:
@@ -73,10 +87,34 @@ class RiskModel:
                 f"with plan '{self.plan.name}' ({self.plan.fingerprint}); build it with the model's plan"
             )
 
-    def margin(self, matrix: FeatureMatrix) -> npt.NDArray[np.float32]:
-        """The trees' output, shape (n_rows,), before slope and normalisation."""
+    @cached_property
+    def predictor(self) -> Predictor | None:
+        """The trees made ready for coded rows; None where they are too large for it."""
+        from prodromal.trees import Predictor, read_forest
+
+        return Predictor.of(read_forest(self.booster))
+
+    def code(self, matrix: FeatureMatrix) -> CodedRows | None:
+        """The rows of a matrix by the model's own cut points, equal ones once; None where the trees are too large."""
+        from prodromal.trees import code_rows
+
         self.check_matrix(matrix)
-        return np.asarray(self.booster.inplace_predict(matrix.values, predict_type="margin"), dtype=np.float32)
+        return code_rows(self.predictor.book, matrix.values, once=True) if self.predictor else None
+
+    def margin(self, matrix: FeatureMatrix, coded: CodedRows | None = None) -> npt.NDArray[np.float32]:
+        """The trees' output, shape (n_rows,), before slope and normalisation; the bits are the library's own.
+
+        Parameters
+        ----------
+        matrix : FeatureMatrix
+            Built by this model's plan.
+        coded : CodedRows, optional
+            What ``code`` made of it, where it is at hand.
+        """
+        rows = coded or self.code(matrix)
+        if self.predictor is None or rows is None:
+            return np.asarray(self.booster.inplace_predict(matrix.values, predict_type="margin"), dtype=np.float32)
+        return self.predictor.margins(rows)
 
     def offset(self, age_years: npt.ArrayLike, sex: npt.ArrayLike) -> _Floats:
         """What normalisation adds to a score: minus c(a, s), shape (n_rows,)."""
@@ -102,37 +140,58 @@ class RiskModel:
         """
         import pandas as pd
 
+        found = self.scored(matrix, persons)
+        keys = {"person_id": matrix.person_id, "index_date": matrix.index_date.astype("datetime64[s]")}
+        flags = np.asarray(FLAG_TEXTS, dtype=object)[found.marks]
+        return pd.DataFrame({**keys, **found.numbers, "flags": flags})
+
+    def scored(self, matrix: FeatureMatrix, persons: Persons, margin: npt.NDArray[np.float32] | None = None) -> Scored:
+        """Score people, as columns.
+
+        Parameters
+        ----------
+        matrix : FeatureMatrix
+            Built by this model's plan.
+        persons : Persons
+            Those that ``matrix.person_row`` counts.
+        margin : ndarray of float32, shape (n_rows,), optional
+            The trees' output, where it is at hand.
+        """
         rows = matrix.person_row
+        margin = self.margin(matrix) if margin is None else margin
         age, sex = persons.age_years(rows, matrix.days), persons.sex[rows].astype(np.int64)
-        score = self.slope * self.margin(matrix).astype(np.float64) + self.offset(age, sex)
-        time = {"lag_days": self.outcome.lag_days, "horizon_days": self.outcome.horizon_days}
-        risk = self.population.risk(score, age_years=age, sex=sex, **time)
-        expected = self.population.risk(np.zeros_like(score), age_years=age, sex=sex, **time)
-        return pd.DataFrame(
-            {
-                "person_id": matrix.person_id,
-                "index_date": matrix.index_date.astype("datetime64[s]"),
-                "score": score,
-                "relative_risk": np.exp(score),
-                "risk": risk,
-                "risk_per_100k": risk * 1e5,
-                "expected_per_100k": expected * 1e5,
-                "percentile": np.searchsorted(self.reference, score, side="right") / len(self.reference) * 100,
-                "flags": self._flags(matrix, persons, age),
-            }
+        score = self.slope * margin.astype(np.float64) + self.offset(age, sex)
+        percentile = np.searchsorted(self.reference, score, side="right") / len(self.reference) * 100
+        return Scored(
+            score,
+            self.population.risk(score, age_years=age, sex=sex, **self._time),
+            self._average_risk[sex, np.clip(age, 0, AGES - 1)],
+            percentile,
+            self._marks(matrix, persons, age),
         )
 
-    def _flags(self, matrix: FeatureMatrix, persons: Persons, age: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
+    @property
+    def _time(self) -> dict[str, int]:
+        return {"lag_days": self.outcome.lag_days, "horizon_days": self.outcome.horizon_days}
+
+    @cached_property
+    def _average_risk(self) -> _Floats:
+        """Risk of the average person by sex (M, F, unknown) and age, shape (3, 120)."""
+        age, sex = np.meshgrid(np.arange(AGES), np.arange(3))
+        return self.population.risk(np.zeros(age.shape), age_years=age, sex=sex, **self._time)
+
+    def _marks(self, matrix: FeatureMatrix, persons: Persons, age: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
         low, high = self.training.get("age_range", [0, 200])
         rows = matrix.person_row
         history = matrix.days - persons.observed_from[rows]
-        marks = (
-            ("age_outside_training", (age < low) | (age > high)),
-            ("sex_unknown", persons.sex[rows] == 2),
-            ("short_history", history < self.outcome.min_history_days),
-            ("not_observed_at_index", matrix.days > persons.observed_to[rows] + 1),
-        )
-        flags = np.full(len(rows), "", dtype=object)
-        for name, mask in marks:
-            flags[mask] = [f"{old};{name}" if old else name for old in flags[mask]]
-        return flags
+        marks = np.zeros(len(rows), dtype=np.uint8)
+        for bit, mask in enumerate(
+            (
+                (age < low) | (age > high),
+                persons.sex[rows] == 2,
+                history < self.outcome.min_history_days,
+                matrix.days > persons.observed_to[rows] + 1,
+            )
+        ):
+            marks |= mask.astype(np.uint8) << bit
+        return marks

@@ -121,9 +121,10 @@ def train(
     Notes
     -----
     The best combination is chosen by the likelihood of folds that its model did not see. The final trees are grown on
-    all rows; their score is multiplied by the slope of a regression on the out-of-fold score, shrunk by its own
-    uncertainty (to 0 where it does not exceed it). The mean rate ratio by age and sex comes from the out-of-fold scores
-    of those who represent the person-time at risk: controls, or the whole cohort.
+    all rows; their score is multiplied by the slope b of a regression on the out-of-fold score, shrunk by its own
+    uncertainty to b^3 / (b^2 + SE^2), the posterior mean under a prior of variance b^2, and to 0 where b is not
+    positive: a weak slope gives weak risks, and still ranks. The mean rate ratio by age and sex comes from the
+    out-of-fold scores of those who represent the person-time at risk: controls, or the whole cohort.
     """
     space = search or SearchSpace()
     material = prepare(matrix, cohort, population, folds=space.folds, seed=seed)
@@ -219,14 +220,14 @@ def _search(
 
 
 def _slope(best: OutOfFold, likelihood: Likelihood) -> tuple[float, float | None]:
-    """Slope of the out-of-fold score times max(0, 1 - (error / slope)^2): nothing learned is a slope of 0."""
+    """Slope of the out-of-fold score times slope^2 / (slope^2 + error^2): nothing learned is a slope of about 0."""
     if (best.score == best.score[0]).all():
         return 0.0, None
     fit = likelihood.linear(best.score[:, None])
     slope, error = float(fit.coefficients[0]), float(fit.standard_errors[0])
-    if slope <= error:
+    if slope <= 0:
         return 0.0, error
-    return min(slope - error**2 / slope, _LARGEST_SLOPE), error
+    return min(slope**3 / (slope**2 + error**2), _LARGEST_SLOPE), error
 
 
 def _compare(material: Material, best: OutOfFold, matrix: FeatureMatrix) -> list[dict[str, Any]]:

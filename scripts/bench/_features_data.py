@@ -74,11 +74,17 @@ def _ids(first: int, persons: int) -> np.ndarray:
     return 10_000_000 + 5 * np.arange(first, first + persons, dtype=np.int64)
 
 
+def _births(first: int, persons: int) -> np.ndarray:
+    """Days of birth spread over the years 1922 to 1999."""
+    since = (date(1922, 1, 1) - date(1970, 1, 1)).days
+    return (since + np.arange(first, first + persons) * 7_919 % (78 * 365)).astype(np.int32)
+
+
 def _persons(first: int, persons: int) -> pa.RecordBatch:
     columns = {
         "person_id": pa.array(_ids(first, persons)),
         "sex": pa.array(["F", "M"] * (persons // 2) + ["F"] * (persons % 2)),
-        "birth_date": pa.array([date(1950, 7, 1)]).take(pa.array(np.zeros(persons, np.int64))),
+        "birth_date": pa.array(_births(first, persons), pa.int32()).cast(pa.date32()),
         "observed_from": pa.array([FIRST_DAY]).take(pa.array(np.zeros(persons, np.int64))),
         "observed_to": pa.array([FIRST_DAY + timedelta(HISTORY_DAYS)]).take(pa.array(np.zeros(persons, np.int64))),
         "death_date": pa.nulls(persons, pa.date32()),

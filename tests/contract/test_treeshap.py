@@ -11,8 +11,8 @@ import xgboost
 
 from prodromal.errors import BundleError, DataError, DefinitionError
 from prodromal.explain import tables
-from prodromal.explain.codes import CUTS_PER_COLUMN
 from prodromal.explain.treeshap import Method, TreeShap, contributions
+from prodromal.trees import CUTS_PER_COLUMN
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from prodromal.explain import equal_rows, treeshap
 from prodromal.explain.treeshap import TreeShap
+from prodromal.trees import code_rows, coded
 from tests.properties.test_treeshap_libraries import models
 
 
@@ -13,7 +13,7 @@ from tests.properties.test_treeshap_libraries import models
 def worthwhile(request):
     """1.1: always done once, even where hardly any rows are equal."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(treeshap, "WORTHWHILE", request.param)
+    patch.setattr(coded, "_WORTHWHILE", request.param)
     yield
     patch.undo()
 
@@ -35,7 +35,7 @@ def test_the_same_bits(model):
 def test_whatever_the_hash(model):
     booster, rows = model
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(equal_rows, "_hash", lambda code: code[-1:].sum(axis=0, dtype=np.uint64))
+        patch.setattr(coded, "_hash", lambda code: code[-1:].sum(axis=0, dtype=np.uint64))
         assert_same_bits(TreeShap.of(booster), np.concatenate([rows, rows[::-1]]))
 
 
@@ -44,6 +44,8 @@ def test_whatever_the_hash(model):
 def test_each_row_stands_for_itself_or_is_equal_to_its_stand_in(model):
     booster, rows = model
     prepared = TreeShap.of(booster)
-    found = equal_rows.stand_ins(prepared.tables.book, np.concatenate([rows, rows]))
+    book = prepared.tables.book
+    twice = np.concatenate([rows, rows])
+    found = coded._stand_ins(code_rows(book, twice, once=False).codes)
     assert np.array_equal(found[: len(rows)], found[len(rows) :])
     assert (found[: len(rows)] <= np.arange(len(rows))).all()

@@ -5,7 +5,7 @@ import pytest
 import xgboost
 
 from prodromal.errors import DataError
-from prodromal.explain import games, plan, tables, trees, treeshap
+from prodromal.explain import games, plan, tables, treeshap
 from prodromal.explain.treeshap import contributions
 from tests.properties.test_treeshap_libraries import assert_agree, at_thresholds, pred_contribs
 
@@ -27,7 +27,7 @@ def wrapped(function, change):
 
 def with_nodes(change):
     def break_(monkeypatch):
-        real = trees.read_forest
+        real = treeshap.read_forest
         monkeypatch.setattr(treeshap, "read_forest", wrapped(real, change))
 
     return break_

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from prodromal.errors import NotEstimable, OutputError
-from prodromal.explain import By, Explainer
+from prodromal.errors import DataError, NotEstimable, OutputError
+from prodromal.explain import explain
 from prodromal.features import build
-from prodromal.features.index_dates import IndexDates
-from prodromal.risk import score_register
+from prodromal.features.index_dates import Everyone, IndexDates
+from prodromal.register import Register
+from prodromal.scoring import run, score_register
 
 DAY = int(np.datetime64("2014-01-01").astype(int))
 
@@ -32,17 +35,15 @@ def test_asked_equals_scored_and_refused(world, tmp_path):
 
 
 def test_streamed_scores_equal_scores_at_once_and_reasons_stand_beside_them(world, tmp_path):
-    explainer = Explainer(world.model, world.register.persons, by=By.CLASS)
     path = tmp_path / "r.parquet"
-    score_register(
-        world.model, world.register, everyone(world), path, reasons=lambda m: explainer.explain(m).reasons(3)
-    )
+    score_register(world.model, world.register, everyone(world), path, reasons=3)
     frame = pq.read_table(path).to_pandas()
     matrix = build(world.plan, world.register, frame[["person_id", "index_date"]])
     at_once = world.model.score(matrix, world.register.persons)
     for column in ("score", "risk", "percentile", "flags"):
         assert (frame[column] == at_once[column]).all()
-    assert {"reason_1", "reason_2", "reason_3"} <= set(frame.columns)
+    reasons = explain(world.model, matrix, world.register.persons, by="class").reasons(3)
+    assert (frame[["reason_1", "reason_2", "reason_3"]].astype(object) == reasons).all(axis=None)
     assert frame["reason_1"].str.contains(" x ").mean() > 0.9
 
 
@@ -63,13 +64,84 @@ def test_nobody_to_score_writes_nothing(world, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_run_leaves_nothing(world, tmp_path):
+def test_an_interrupted_run_leaves_no_output_and_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
+    whole, path = tmp_path / "whole.parquet", tmp_path / "r.parquet"
+    account = score_register(world.model, world.register, everyone(world), whole)
+
+    def stop(done, _):
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score_register(world.model, world.register, everyone(world), path, progress=stop)
+    assert not path.exists()
+    made = []
+    score = run._Work.score
+    monkeypatch.setattr(run._Work, "score", lambda work, *args: made.append(args[1]) or score(work, *args))
+    assert score_register(world.model, world.register, everyone(world), path) == account
+    assert made == list(range(1, len(world.register.parts)))
+    assert path.read_bytes() == whole.read_bytes()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["r.parquet", "whole.parquet"]
+
+
+def test_parts_of_another_job_and_changed_parts_are_made_again(world, tmp_path):
+    whole, path = tmp_path / "whole.parquet", tmp_path / "r.parquet"
+    score_register(world.model, world.register, everyone(world), whole, reasons=1)
+
     def stop(*_):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        score_register(world.model, world.register, everyone(world), tmp_path / "r.parquet", progress=stop)
-    assert list(tmp_path.iterdir()) == []
+    for reasons in (0, 1):
+        with pytest.raises(KeyboardInterrupt):
+            score_register(world.model, world.register, everyone(world), path, reasons=reasons, progress=stop)
+    (part,) = (tmp_path / ".r.parquet.run").glob("part-*.parquet")
+    part.write_bytes(part.read_bytes()[:-1])
+    score_register(world.model, world.register, everyone(world), path, reasons=1)
+    assert path.read_bytes() == whole.read_bytes()
+
+
+def test_two_runs_cannot_write_one_output(world, tmp_path):
+    path = tmp_path / "r.parquet"
+
+    def second(*_):
+        with pytest.raises(OutputError, match="another run holds"):
+            score_register(world.model, world.register, everyone(world), path)
+
+    score_register(world.model, world.register, everyone(world), path, progress=second)
+    assert [file.name for file in tmp_path.iterdir()] == ["r.parquet"]
+
+
+def test_everyone_in_a_stream_or_in_memory_and_any_number_of_threads_give_the_same_bytes(world, tmp_path):
+    paths = [tmp_path / f"{name}.parquet" for name in ("memory", "stream", "threads")]
+    score_register(world.model, world.register, everyone(world), paths[0], reasons=2)
+    score_register(world.model, world.register, Everyone(DAY), paths[1], reasons=2)
+    score_register(world.model, world.register, Everyone(DAY), paths[2], reasons=2, threads=3)
+    assert paths[1].read_bytes() == paths[2].read_bytes()
+    memory, stream = (pq.read_table(path).to_pandas() for path in paths[:2])
+    assert memory.equals(stream)
+
+
+def test_rows_keep_their_order_and_repeated_rows_their_results(world, tmp_path):
+    rng = np.random.default_rng(1)
+    people = world.register.persons
+    able = np.flatnonzero((people.observed_from < DAY) & (people.death > DAY))
+    rows = rng.permutation(np.concatenate([rng.choice(able, 500), able[:3], able[:3]]))
+    days = np.full(len(rows), DAY, dtype=np.int32)
+    score_register(world.model, world.register, IndexDates(rows, days), tmp_path / "r.parquet")
+    found = pq.read_table(tmp_path / "r.parquet").to_pandas()
+    assert (found["person_id"].to_numpy() == people.ids[rows]).all()
+    assert (found.groupby("person_id")["score"].nunique() == 1).all()
+
+
+def test_a_changed_part_of_the_register_is_named(world, tmp_path):
+    folder = tmp_path / "register"
+    shutil.copytree(world.register.folder, folder)
+    part = max((folder / "dispensings").iterdir())
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 1
+    part.write_bytes(data)
+    with pytest.raises(DataError, match=part.name):
+        score_register(world.model, Register.open(folder), Everyone(DAY), tmp_path / "r.parquet")
 
 
 def test_a_folder_that_cannot_be_written(world, tmp_path):

@@ -55,7 +55,7 @@ def test_the_first_trees_alone_rank_as_the_exposures_do(world):
 
 @pytest.mark.parametrize(
     ("slope", "error", "expected"),
-    [(0.5, 1.0, 0.0), (-1.0, 0.1, 0.0), (1.0, 1.0, 0.0), (2.0, 1.0, 1.5), (1.0, 0.1, 0.99), (10.0, 0.1, 2.0)],
+    [(0.5, 1.0, 0.1), (-1.0, 0.1, 0.0), (1.0, 1.0, 0.5), (2.0, 1.0, 1.6), (1.0, 0.1, 1 / 1.01), (10.0, 0.1, 2.0)],
 )
 def test_the_slope_is_shrunk_by_its_uncertainty(slope, error, expected):
     likelihood = SimpleNamespace(

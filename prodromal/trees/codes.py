@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prodromal.explain.arrays import CodeBook, SplitCodes
+from prodromal.trees.arrays import CodeBook, SplitCodes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from prodromal.explain.arrays import Ints
+    from prodromal.trees.arrays import Ints
 
 __all__ = ["CUTS_PER_COLUMN", "code_splits"]
 

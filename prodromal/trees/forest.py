@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import xgboost
 
-    from prodromal.explain.arrays import Floats, Ints
+    from prodromal.trees.arrays import Floats, Ints
 
 __all__ = ["Forest", "read_forest"]
 

@@ -1,0 +1,8 @@
+"""A register scored part by part: one kernel, a journal of what is done, an account of everyone asked for."""
+
+from prodromal.scoring.account import ScoringAccount
+from prodromal.scoring.refusal import refuse
+from prodromal.scoring.run import score_register
+from prodromal.scoring.scorer import Scorer
+
+__all__ = ["Scorer", "ScoringAccount", "refuse", "score_register"]

@@ -1,0 +1,134 @@
+"""The journal of a run: which parts are done, so that a killed run goes on where it stopped, and two cannot mix."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from prodromal.errors import OutputError
+from prodromal.files import atomic_file, sha256, write_text
+from prodromal.scoring.account import ScoringAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+__all__ = ["Journal"]
+
+_JOB = "job.json"
+_LOCK = "lock"
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A folder beside the output that holds finished parts until all are there.
+
+    Parameters
+    ----------
+    folder : Path
+        ``.NAME.run`` beside the output NAME.
+    """
+
+    folder: Path
+
+    @classmethod
+    @contextmanager
+    def open(cls, output: Path, job: Mapping[str, Any]) -> Iterator[Journal]:
+        """Hold the journal of an output; parts of another job are thrown away.
+
+        Parameters
+        ----------
+        output : Path
+            What the run will write.
+        job : mapping
+            Everything that the parts depend on: version, fingerprints, who is asked for.
+
+        Raises
+        ------
+        OutputError
+            If another run holds it, or it cannot be written.
+        """
+        journal = cls(output.with_name(f".{output.name}.run"))
+        try:
+            lock = journal._lock()
+        except OSError as error:
+            if isinstance(error, OutputError):
+                raise
+            raise OutputError(f"cannot write {output}: {error.strerror or error}") from error
+        try:
+            journal._settle(job)
+            yield journal
+        finally:
+            os.close(lock)
+
+    def part(self, number: int) -> Path:
+        """The file of a part."""
+        return self.folder / f"part-{number:05d}.parquet"
+
+    def done(self, number: int) -> ScoringAccount | None:
+        """The account of a part that an earlier run finished; None if there is none, or its file was changed."""
+        entry, file = self._entry(number), self.part(number)
+        if not entry.is_file() or not file.is_file():
+            return None
+        facts = json.loads(entry.read_text("utf-8"))
+        return ScoringAccount(**facts["account"]) if sha256(file) == facts["sha256"] else None
+
+    def writing(self, number: int) -> AbstractContextManager[Path]:
+        """Yields the file to write a part to; it takes its name when the block ends without an error."""
+        return atomic_file(self.part(number))
+
+    def finish_part(self, number: int, account: ScoringAccount) -> None:
+        """Note a part as done; without the note it would be made again."""
+        facts = {"account": asdict(account), "sha256": sha256(self.part(number))}
+        write_text(self._entry(number), json.dumps(facts, sort_keys=True))
+
+    def drop(self) -> None:
+        """Remove the folder, once the output is published."""
+        gone = self.folder.with_name(f"{self.folder.name}.{os.getpid()}.gone")
+        self.folder.rename(gone)
+        shutil.rmtree(gone)
+
+    def _entry(self, number: int) -> Path:
+        return self.folder / f"part-{number:05d}.json"
+
+    def _lock(self) -> int:
+        import fcntl
+
+        while True:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except FileNotFoundError:  # the run that held it has just finished
+                continue
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                os.close(lock)
+                raise OutputError(f"another run holds {self.folder}; wait for it, or name another output") from error
+            if self._is_ours(lock):
+                return lock
+            os.close(lock)
+
+    def _is_ours(self, lock: int) -> bool:
+        """Whether the locked file still is the one in the folder."""
+        try:
+            there = (self.folder / _LOCK).stat()
+        except FileNotFoundError:
+            return False
+        held = os.fstat(lock)
+        return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
+
+    def _settle(self, job: Mapping[str, Any]) -> None:
+        text = json.dumps(job, sort_keys=True)
+        path = self.folder / _JOB
+        same = path.is_file() and path.read_text("utf-8", errors="replace") == text
+        for file in self.folder.iterdir():
+            if file.name not in {_LOCK, _JOB} and not (same and file.name.startswith("part-")):
+                file.unlink()
+        if not same:
+            write_text(path, text)

@@ -1,0 +1,60 @@
+"""Who cannot be scored: unknown, unborn, dead, without birth date, or not yet observed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prodromal.features.index_dates import IndexDates
+from prodromal.register.persons import UNKNOWN_DAY
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from prodromal.features.index_dates import Asked
+    from prodromal.register import Persons, Register
+
+__all__ = ["refuse", "refuse_of_part", "refuse_unknown"]
+
+Reasons = dict[str, int]
+
+
+def refuse(register: Register, dates: IndexDates) -> tuple[IndexDates, Reasons]:
+    """Split off those who cannot be scored, and count them by reason."""
+    known, unknown = refuse_unknown(dates)
+    kept, reasons = _sorted_out(register.persons, known.person_row, known.day)
+    return IndexDates(known.person_row[kept], known.day[kept]), {**unknown, **reasons}
+
+
+def refuse_unknown(dates: IndexDates) -> tuple[IndexDates, Reasons]:
+    """Split off those who are not in the register; the others keep their order."""
+    known = dates.person_row >= 0
+    count = int((~known).sum())
+    return IndexDates(dates.person_row[known], dates.day[known]), {"unknown_person": count} if count else {}
+
+
+def refuse_of_part(asked: Asked) -> tuple[Asked, Reasons]:
+    """Split off those of a part who cannot be scored."""
+    kept, reasons = _sorted_out(asked.people, asked.person, asked.day)
+    if not reasons:
+        return asked, reasons
+    return replace(asked, position=asked.position[kept], person=asked.person[kept], day=asked.day[kept]), reasons
+
+
+def _sorted_out(
+    people: Persons, rows: npt.NDArray[np.int64], day: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.bool_], Reasons]:
+    kept = np.ones(len(day), dtype=bool)
+    reasons = {}
+    for reason, mask in (
+        ("no_birth_date", people.birth[rows] == UNKNOWN_DAY),
+        ("not_born", people.birth[rows] > day),
+        ("dead", people.death[rows] <= day),
+        ("not_observed", people.observed_from[rows] >= day),
+    ):
+        if count := int((kept & mask).sum()):
+            reasons[reason] = count
+        kept &= ~mask
+    return kept, reasons

@@ -1,0 +1,203 @@
+"""Scoring a register: parts side by side, each noted when it is done; then one file, with an account of everyone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prodromal import __version__
+from prodromal.errors import NotEstimable, OutputError
+from prodromal.features.ahead import ahead, pool
+from prodromal.features.index_dates import IndexDates
+from prodromal.files import atomic_file
+from prodromal.register.parquet import read_table
+from prodromal.scoring.account import ScoringAccount
+from prodromal.scoring.journal import Journal
+from prodromal.scoring.refusal import refuse_of_part, refuse_unknown
+from prodromal.scoring.scorer import Scorer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from prodromal.features.index_dates import Asked, Dates
+    from prodromal.register import Register
+    from prodromal.risk import RiskModel
+
+__all__ = ["score_register"]
+
+_POSITION = "position"
+
+
+def score_register(
+    model: RiskModel,
+    register: Register,
+    dates: Dates,
+    output: Path,
+    *,
+    reasons: int = 0,
+    threads: int = 1,
+    provenance: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ScoringAccount:
+    """Score people at index dates into a Parquet file.
+
+    Parameters
+    ----------
+    model : RiskModel
+        What scores.
+    register : Register
+        Whose people.
+    dates : Dates
+        Who is scored when; rows keep their order. ``Everyone`` and ``IndexFile`` need memory for a few parts only.
+    output : Path
+        File; it appears complete or not at all. Until then finished parts wait in a folder beside it, and the same job
+        started again makes only those that are missing.
+    reasons : int
+        How many columns ``reason_1..`` stand beside each risk.
+    threads : int
+        Parts that are worked on at the same time; the bytes of the output do not depend on it.
+    provenance : mapping, optional
+        Written into the file's metadata.
+    progress : callable, optional
+        Called with parts done and in all.
+
+    Returns
+    -------
+    ScoringAccount
+
+    Raises
+    ------
+    DataError
+        If a part of the register is damaged; the message names it.
+    NotEstimable
+        If nobody can be scored.
+    OutputError
+        If the output cannot be written, or another run is writing it.
+    """
+    facts = {f"prodromal.{name}": value for name, value in (provenance or {}).items()}
+    unknown: dict[str, int] = {}
+    is_ordered = not isinstance(dates, IndexDates)
+    if isinstance(dates, IndexDates):
+        asked_for = len(dates)
+        dates, unknown = refuse_unknown(dates)
+        if not len(dates):
+            raise NotEstimable(f"none of the {asked_for} people asked for can be scored ({_list(unknown)})")
+    work = _Work(register, Scorer(model, reasons=reasons), with_position=not is_ordered)
+    job = {
+        "prodromal": __version__,
+        "provenance": facts,
+        "model": model.fingerprint,
+        "register": register.fingerprint,
+        "dates": dates.fingerprint(),
+        "reasons": reasons,
+    }
+    with Journal.open(output, job) as journal:
+        accounts = _score_parts(work, journal, dates, threads, progress)
+        account = ScoringAccount.total([ScoringAccount(sum(unknown.values()), 0, unknown), *accounts.values()])
+        if account.scored:
+            _publish(journal, [n for n, part in accounts.items() if part.scored], output, facts, is_ordered=is_ordered)
+        journal.drop()
+    if not account.scored:
+        raise NotEstimable(f"none of the {account.asked} people asked for can be scored ({_list(account.refused)})")
+    return account
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What it takes to score a part."""
+
+    register: Register
+    scorer: Scorer
+    with_position: bool
+
+    def score(self, journal: Journal, number: int, asked: Asked) -> ScoringAccount:
+        """Score a part into the journal."""
+        self.register.verify_part(asked.part)
+        kept, refused = refuse_of_part(asked)
+        account = ScoringAccount(len(asked.day), len(kept.day), refused)
+        with journal.writing(number) as path:
+            self._write(kept, path)
+        journal.finish_part(number, account)
+        return account
+
+    def _write(self, kept: Asked, path: Path) -> None:
+        schema = self.scorer.schema(pa.array(kept.people.ids[:0]).type)
+        if self.with_position:
+            schema = schema.append(pa.field(_POSITION, pa.int64()))
+        with _writer(path, schema) as writer:
+            if not len(kept.day):
+                return
+            history = self.scorer.builder.reader.read(kept.part, kept.rows)
+            row = 0
+            for table in self.scorer.tables(kept.people, history, kept.person, kept.day):
+                places = pa.array(kept.position[row : row + len(table)])
+                writer.write_table(table.append_column(_POSITION, places) if self.with_position else table)
+                row += len(table)
+
+
+def _score_parts(
+    work: _Work, journal: Journal, dates: Dates, threads: int, progress: Callable[[int, int], None] | None
+) -> dict[int, ScoringAccount]:
+    parts = len(work.register.parts)
+    accounts: dict[int, ScoringAccount] = {}
+    with pool(threads) as executor:
+        jobs = _jobs(work, journal, dates)
+        for done, (number, account) in enumerate(ahead(executor, jobs, depth=threads), start=1):
+            accounts[number] = account
+            if progress:
+                progress(done, parts)
+    return accounts
+
+
+def _jobs(work: _Work, journal: Journal, dates: Dates) -> Iterator[Callable[[], tuple[int, ScoringAccount]]]:
+    for number, asked in enumerate(dates.by_part(work.register)):
+        known = journal.done(number)
+        yield partial(_numbered, number, known) if known else partial(_scored, work, journal, number, asked)
+
+
+def _numbered(number: int, account: ScoringAccount) -> tuple[int, ScoringAccount]:
+    return number, account
+
+
+def _scored(work: _Work, journal: Journal, number: int, asked: Asked) -> tuple[int, ScoringAccount]:
+    return number, work.score(journal, number, asked)
+
+
+def _publish(journal: Journal, parts: list[int], output: Path, facts: Mapping[str, str], *, is_ordered: bool) -> None:
+    with atomic_file(output) as path:
+        tables = _in_order(journal, parts) if is_ordered else _by_position(journal, parts)
+        first = next(tables)
+        try:
+            with _writer(path, first.schema.with_metadata(dict(facts))) as writer:
+                writer.write_table(first)
+                for table in tables:
+                    writer.write_table(table)
+        except pa.ArrowException as error:
+            raise OutputError(f"cannot write {output}: {error}") from error
+
+
+def _in_order(journal: Journal, parts: list[int]) -> Iterator[pa.Table]:
+    for number in parts:
+        yield read_table(journal.part(number))
+
+
+def _by_position(journal: Journal, parts: list[int]) -> Iterator[pa.Table]:
+    """Everything, in the order asked; whoever holds the index dates in memory can hold their risks."""
+    whole = pa.concat_tables([read_table(journal.part(number)) for number in parts])
+    order = np.argsort(whole.column(_POSITION).to_numpy(), kind="stable")
+    yield whole.drop_columns([_POSITION]).unify_dictionaries().take(pa.array(order))
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    texts = [field.name for field in schema if pa.types.is_dictionary(field.type) or field.name == "index_date"]
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=texts, write_page_checksum=True)
+
+
+def _list(refused: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in refused.items()) or "nobody was asked for"

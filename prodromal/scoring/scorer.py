@@ -1,0 +1,97 @@
+"""The kernel of scoring: people and their dispensings go in, a table of risks comes out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from prodromal.explain import By, Explainer
+from prodromal.explain.reasons import top_reasons
+from prodromal.features.building import Builder
+from prodromal.risk.scored import FLAG_TEXTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from prodromal.features import FeatureMatrix
+    from prodromal.features.kernels import History
+    from prodromal.register import Persons
+    from prodromal.risk import RiskModel
+
+__all__ = ["Scorer"]
+
+ROWS_PER_BLOCK = 50_000
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+
+
+class Scorer:
+    """A model made ready to score the people of one part after the other.
+
+    Parameters
+    ----------
+    model : RiskModel
+        What scores.
+    reasons : int
+        How many reasons stand beside each risk.
+    """
+
+    def __init__(self, model: RiskModel, *, reasons: int = 0) -> None:
+        self.model = model
+        self.builder = Builder(model.plan)
+        self._reasons = reasons
+        self._explainer = Explainer(model, by=By.CLASS) if reasons else None
+
+    def schema(self, id_type: pa.DataType) -> pa.Schema:
+        """The columns of a table of risks."""
+        names = ("score", "relative_risk", "risk", "risk_per_100k", "expected_per_100k", "percentile")
+        texts = ("flags", *(f"reason_{i}" for i in range(1, self._shown + 1)))
+        return pa.schema(
+            [
+                ("person_id", id_type),
+                ("index_date", pa.timestamp("s")),
+                *((name, pa.float64()) for name in names),
+                *((name, _TEXT) for name in texts),
+            ]
+        )
+
+    def tables(
+        self, people: Persons, history: History, person: npt.NDArray[np.int64], days: npt.NDArray[np.int32]
+    ) -> Iterator[pa.Table]:
+        """Score people at index dates; see ``Builder.matrix`` for the parameters.
+
+        Yields
+        ------
+        Table
+            Of the columns of ``schema``, rows in the order asked, at most 50,000 of them.
+        """
+        for low in range(0, len(days), ROWS_PER_BLOCK):
+            rows = slice(low, low + ROWS_PER_BLOCK)
+            yield self._table(self.builder.matrix(people, history, person[rows], days[rows]), people)
+
+    def _table(self, matrix: FeatureMatrix, people: Persons) -> pa.Table:
+        coded = self.model.code(matrix)
+        margin = self.model.margin(matrix, coded)
+        found = self.model.scored(matrix, people, margin)
+        columns = {
+            "person_id": pa.array(matrix.person_id),
+            "index_date": pa.array(matrix.index_date.astype("datetime64[s]")),
+            **{name: pa.array(values) for name, values in found.numbers.items()},
+            "flags": _texts(np.asarray(FLAG_TEXTS, dtype=object), found.marks),
+        }
+        if self._explainer is not None:
+            values = self._explainer.explain(matrix, people, coded=coded, margin=margin).values
+            for number, (texts, places) in enumerate(top_reasons(values, self._explainer.labels, self._shown), start=1):
+                columns[f"reason_{number}"] = _texts(texts, places)
+        return pa.table(columns, schema=self.schema(columns["person_id"].type))
+
+    @property
+    def _shown(self) -> int:
+        return min(self._reasons, len(self._explainer.labels)) if self._explainer else 0
+
+
+def _texts(texts: npt.NDArray[np.object_], places: npt.NDArray[np.integer]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int32)), pa.array(texts, pa.string()))
