@@ -10,7 +10,7 @@ from prodromal.errors import DefinitionError
 
 __all__ = ["Window", "tile"]
 
-_NAME = re.compile(r"(\d+)-(\d+)([dy])")
+_NAME = re.compile(r"([0-9]{1,6})-([0-9]{1,6})([dy])")
 _DAYS_PER_YEAR = 365
 
 

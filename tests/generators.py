@@ -100,7 +100,7 @@ def write_register(cohort: Cohort, *, rows_per_part: int = 1000, shuffle: bool =
     """A register of the cohort in a fresh folder, written past the doors of ingest."""
     folder = Path(tempfile.mkdtemp(prefix="prodromal-test-"))
     whole = isinstance(next(iter(cohort.persons)), int)
-    writer = RegisterWriter(folder, person_id="BIGINT" if whole else "VARCHAR", rows_per_part=rows_per_part)
+    writer = RegisterWriter(folder, rows_per_part=rows_per_part)
     people = [
         {
             "person_id": i,
@@ -117,7 +117,7 @@ def write_register(cohort: Cohort, *, rows_per_part: int = 1000, shuffle: bool =
         for d in sorted(ds, key=lambda d: d.dispensed_on)
     ]
     for name, rows in (("persons", people), ("dispensings", bought)):
-        writer.write(TABLES[name], [_batch(name, rows, whole)])
+        writer.write(TABLES[name], [_batch(name, rows, whole)], person_id="BIGINT" if whole else "VARCHAR")
     writer.finish(accounts={}, sources=[], settings={})
     return Register.open(folder)
 
@@ -129,10 +129,9 @@ def _batch(name: str, rows: list[dict], whole: bool) -> pa.RecordBatch:
         "number": pa.float32(),
         "whole number": pa.int16(),
     }
-    schema = pa.schema(
-        [(c.name, kinds.get(c.kind.value, pa.string())) for c in TABLES[name].columns] + [("fingerprint", pa.uint64())]
-    )
-    full = [{**dict.fromkeys(schema.names), **row, "fingerprint": n} for n, row in enumerate(rows)]
+    columns = [(c.name, kinds.get(c.kind.value, pa.string())) for c in TABLES[name].columns]
+    schema = pa.schema([*columns, ("fingerprint", pa.uint64()), ("repairs", pa.int32())])
+    full = [{**dict.fromkeys(schema.names), **row, "fingerprint": n, "repairs": 0} for n, row in enumerate(rows)]
     return pa.RecordBatch.from_pylist(full, schema=schema)
 
 

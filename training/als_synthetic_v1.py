@@ -132,8 +132,7 @@ def main() -> None:
         cohort = draw_landmark_cohort(register, QUESTION, on=LANDMARK, among=held)
         testing = draw_landmark_sets(register, QUESTION, seed=SEEDS["held_out_sets"], among=held)
         result = tested(model, register, cohort, testing)
-    save(model, output, replace=True)
-    (output / "MODEL_CARD.md").write_text(card(model, sets, cohort, result), "utf-8")
+    save(model, output, replace=True, card=card(model, sets, cohort, result))
     print(f"{NAME}: {WARNING} It is in {output}.")
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from prodromal.association.clogit import fit_conditional_logistic
     from prodromal.association.cox import CoxFit, fit_cox
     from prodromal.association.curves import aalen_johansen, kaplan_meier
-    from prodromal.association.disclosure import Rule, release
+    from prodromal.association.disclosure import release
     from prodromal.association.exposure import Definition, DrugClass, Histories, LookBack
     from prodromal.association.joint import JointFit, fit_joint
     from prodromal.association.mixed import MixedFit, fit_mixed
@@ -31,7 +31,6 @@ _WHERE = {
     "LookBack": "exposure",
     "MixedFit": "mixed",
     "RatioFit": "ratio_fit",
-    "Rule": "disclosure",
     "Study": "study",
     "StudyDesign": "study",
     "aalen_johansen": "curves",
@@ -56,7 +55,6 @@ __all__ = [
     "LookBack",
     "MixedFit",
     "RatioFit",
-    "Rule",
     "Study",
     "StudyDesign",
     "aalen_johansen",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from prodromal.association.conditional_likelihood import OneCase, likelihood_of
 from prodromal.association.newton import Floats, inverse, maximise
+from prodromal.association.profile_limits import profile_limits
 from prodromal.association.ratio_fit import RatioFit
 from prodromal.association.separation import Separation, refuse_joint_separation
 from prodromal.association.strata import Strata, columns_of
 from prodromal.errors import DataError, DefinitionError, NotEstimable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from prodromal.association.conditional_likelihood import SeveralCases
 
 __all__ = ["fit_conditional_logistic"]
@@ -35,9 +39,11 @@ def fit_conditional_logistic(case: Any, X: Any, sets: Any, *, firth: bool = Fals
         Label of each row's matched set; rows in any order. Sets without a case or without anybody else tell nothing.
     firth : bool
         Maximise the likelihood penalised by half the log-determinant of the information (one case a set): finite under
-        separation, less biased with few exposed.
+        separation, less biased with few exposed. Limits and p values are then those of the profile of the penalised
+        likelihood, which need not be symmetric; with `cluster` they are Wald's.
     cluster : array_like, shape (n_rows,), optional
-        Robust variance over these groups, such as families (one case a set).
+        Robust variance over these groups, such as families (one case a set). Members of a set compete, so groups that
+        share a set are merged: a set never counts as several.
 
     Returns
     -------
@@ -71,16 +77,22 @@ def fit_conditional_logistic(case: Any, X: Any, sets: Any, *, firth: bool = Fals
         return _nothing(names, found, strata, values)
     terms = [name for name, fine in zip(names, found.estimable, strict=True) if fine]
     likelihood = likelihood_of(rest, values[kept][:, found.estimable])
-    b, covariance = _maximum(likelihood, terms, firth=firth)
+    value, derivatives = _penalised(likelihood, terms) if firth else (likelihood.value, likelihood.derivatives)
+    b, covariance = maximise(value, derivatives, terms)
     if not firth and (np.sqrt(np.diag(covariance)) * likelihood.X.std(axis=0) > _SUSPICIOUS).any():
         refuse_joint_separation(rest, likelihood.X, terms)
     robust = covariance if groups is None else _sandwich(likelihood, b, covariance, groups[kept])
-    return _result(names, found, (b, covariance, robust), likelihood, likelihood_of(strata, values), firth=firth)
+    fit = _result(names, found, (b, covariance, robust), likelihood, likelihood_of(strata, values), firth=firth)
+    if not firth or groups is not None:
+        return fit
+    limits = np.full((3, len(names)), np.nan)
+    limits[:, found.estimable] = profile_limits(value, derivatives, b, terms)
+    return replace(fit, profile=limits)
 
 
-def _maximum(likelihood: OneCase | SeveralCases, terms: list[str], *, firth: bool) -> tuple[Floats, Floats]:
-    if not firth:
-        return maximise(likelihood.value, likelihood.derivatives, terms)
+def _penalised(
+    likelihood: OneCase | SeveralCases, terms: list[str]
+) -> tuple[Callable[[Floats], float], Callable[[Floats], tuple[Floats, Floats]]]:
     assert isinstance(likelihood, OneCase)
 
     def value(b: Floats) -> float:
@@ -90,7 +102,7 @@ def _maximum(likelihood: OneCase | SeveralCases, terms: list[str], *, firth: boo
         gradient, information = likelihood.derivatives(b)
         return gradient + likelihood.third(b, inverse(information, terms)), information
 
-    return maximise(value, derivatives, terms)
+    return value, derivatives
 
 
 def _groups(cluster: Any, rows: int, strata: Strata) -> Any:
@@ -99,7 +111,14 @@ def _groups(cluster: Any, rows: int, strata: Strata) -> Any:
     label = np.asarray(cluster)
     if label.shape != (rows,):
         raise DataError(f"{_WHAT}: {label.shape} clusters for {rows} rows; give one a row")
-    return np.unique(label[strata.order], return_inverse=True)[1]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    group: Any = np.unique(label[strata.order], return_inverse=True)[1]
+    sets = strata.spread(np.arange(len(strata.sizes)))
+    size = int(group.max()) + 1 + len(strata.sizes)
+    linked = coo_array((np.ones(len(group)), (group, int(group.max()) + 1 + sets)), shape=(size, size))
+    return connected_components(linked, directed=False)[1][group]
 
 
 def _sandwich(likelihood: OneCase | SeveralCases, b: Floats, covariance: Floats, groups: Any) -> Floats:

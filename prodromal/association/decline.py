@@ -66,7 +66,8 @@ def visits_of(course: Course, register: Register) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``person`` (position in ``course.frame``), ``months``, ``alsfrs_r``.
+        ``person`` (position in ``course.frame``), ``months``, ``alsfrs_r``. A visit that repeats another one's person,
+        day and score counts once.
 
     Raises
     ------
@@ -88,9 +89,8 @@ def visits_of(course: Course, register: Register) -> pd.DataFrame:
     mine = (person >= 0) & (since >= 0) & (since <= course.frame["time_days"].to_numpy()[person]) & ~np.isnan(score)
     if not mine.any():
         raise NotEstimable("no case has a visit with an ALSFRS-R after the diagnosis")
-    visits = pd.DataFrame(
-        {"person": person[mine], "months": since[mine] / DAYS_PER_MONTH, "alsfrs_r": score[mine]}
-    ).sort_values(["person", "months"], ignore_index=True)
+    visits = pd.DataFrame({"person": person[mine], "months": since[mine] / DAYS_PER_MONTH, "alsfrs_r": score[mine]})
+    visits = visits.drop_duplicates().sort_values(["person", "months"], ignore_index=True)
     check_visits(visits["person"], visits["months"], visits["alsfrs_r"])
     return visits
 

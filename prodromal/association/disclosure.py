@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from prodromal.errors import DefinitionError
+from prodromal.association.exposure import HEADLINE, Definition
+from prodromal.association.shown_counts import hidden_places
+from prodromal.disclosure import round_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
+    import pandas as pd
 
-__all__ = ["Rule", "release"]
+    from prodromal.association.margins import Place
+    from prodromal.disclosure import Profile
 
+__all__ = ["COUNTS", "release"]
+
+COUNTS = (
+    "at_risk",
+    "cases",
+    "events",
+    "exposed",
+    "exposed_cases",
+    "exposed_events",
+    "exposed_others",
+    "n",
+    "others",
+    "people",
+    "sets",
+    "visits",
+)
 _ESTIMATES = (
     "estimate",
     "ci_low",
@@ -30,176 +48,123 @@ _ESTIMATES = (
     "survival",
     "mean",
 )
+_EXPOSED = ("exposed_cases", "exposed_others")
+# Counts that an estimate beside them would tell.
+_TOLD = {*_EXPOSED, "exposed", "exposed_events", "n"}
+_PARTS = (
+    ("exposed_cases", "cases"),
+    ("exposed_others", "others"),
+    ("exposed", "people"),
+    ("exposed_events", "exposed"),
+    ("exposed_events", "events"),
+    ("n", "people"),
+)
+_TOTALS = {"cases", "others", "sets", "at_risk"}
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Counts from 1 to ``smallest - 1`` may not be shown; the others are rounded to multiples of ``base``."""
-
-    smallest: int = 10
-    base: int = 1
-
-    def __post_init__(self) -> None:
-        if self.smallest < 1 or self.base < 1:
-            raise DefinitionError("the smallest count shown and the rounding base must be at least 1")
-
-    @property
-    def sentence(self) -> str:
-        """Say the rule."""
-        rounding = f" Counts are rounded to multiples of {self.base}." if self.base > 1 else ""
-        return (
-            f"Estimates and counts that rest on fewer than {self.smallest} people, or that would reveal such a number "
-            f"by subtraction, are suppressed.{rounding}"
-        )
-
-    @property
-    def reason(self) -> str:
-        """What stands in place of a suppressed number."""
-        return f"suppressed: rests on fewer than {self.smallest}, or would reveal it"
-
-    def small(self, *counts: pd.Series) -> npt.NDArray[np.bool_]:
-        """Where any of the counts is small."""
-        values = np.column_stack([np.asarray(c, dtype=float) for c in counts])
-        return np.asarray(((values > 0) & (values < self.smallest)).any(axis=1))
-
-
-def release(tables: Mapping[str, pd.DataFrame], rule: Rule) -> dict[str, pd.DataFrame]:
+def release(tables: Mapping[str, pd.DataFrame], profile: Profile) -> dict[str, pd.DataFrame]:
     """Give the tables as they may leave.
 
     Parameters
     ----------
     tables : mapping of str to DataFrame
         Of a `Study`.
-    rule : Rule
+    profile : Profile
 
     Returns
     -------
     dict of str to DataFrame
-        Suppressed numbers are missing, with the reason in ``note``. Of the parts of a whole (levels of age and sex,
-        windows of one class) a second count is suppressed where one alone could be found by subtraction. The ladder of
-        lags shows no counts, and curves end where fewer are at risk.
+        Suppressed numbers are missing, with the reason in ``note``. What may be shown is asked of all tables together:
+        no suppressed count can be computed back from the others. An estimate goes with the counts of its exposed. The
+        ladder of lags shows no counts, and curves no point that only a few events part from the one before.
     """
-    steps: dict[str, Callable[[pd.DataFrame, Rule], pd.DataFrame]] = {
-        "odds_ratios": _odds,
-        "mutual": _exposed,
-        "modification": _levels,
-        "lag_ladder": _ladder,
-        "hazard_ratios": _hazards,
-        "survival": _curves,
-        "causes": _causes,
-        "decline": _people,
-        "joint": _people,
-        "trajectories": _trajectories,
-        "flow": _flow,
-        "table_one": _table_one,
+    hidden = hidden_places(tables, profile)
+    steps: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+        "lag_ladder": lambda frame: _ladder(frame, tables["odds_ratios"], hidden, profile),
+        "survival": lambda frame: _curves(frame, hidden, profile),
+        "causes": lambda frame: _causes(frame, hidden, profile),
+        "trajectories": lambda frame: frame[frame["people"] >= profile.smallest].drop(columns="people"),
     }
-    return {name: steps[name](frame, rule) if len(frame) else frame.copy() for name, frame in tables.items()}
-
-
-def _hide(
-    frame: pd.DataFrame,
-    where: npt.NDArray[np.bool_],
-    rule: Rule,
-    counts: tuple[str, ...],
-    totals: tuple[str, ...] = (),
-    also: npt.NDArray[np.bool_] | None = None,
-) -> pd.DataFrame:
-    """Take out estimates and counts `where`, counts alone where `also`, and totals where they are small themselves."""
-    out = frame.copy()
-    for name in (*counts, *totals):
-        values = out[name].astype(float)
-        gone = (where if also is None else where | also) if name in counts else rule.small(values)
-        shown = values.where(~gone)
-        out[name] = (np.round(shown / rule.base) * rule.base) if rule.base > 1 else shown
-    for name in _ESTIMATES:
-        if name in out:
-            out[name] = out[name].astype(float).where(~where)
-    if "note" in out:
-        out["note"] = np.where(where, rule.reason, out["note"].astype(str))
+    out = {}
+    for name, frame in tables.items():
+        step = steps.get(name, lambda frame, name=name: _hide(name, frame, hidden, profile))
+        out[name] = step(frame).reset_index(drop=True) if len(frame) else frame.copy()
     return out
 
 
-def _small_exposed(frame: pd.DataFrame, rule: Rule) -> npt.NDArray[np.bool_]:
-    unexposed = (frame["cases"] - frame["exposed_cases"], frame["others"] - frame["exposed_others"])
-    return rule.small(frame["exposed_cases"], frame["exposed_others"], *unexposed)
+def _hide(name: str, frame: pd.DataFrame, places: set[Place], profile: Profile) -> pd.DataFrame:
+    """Take out hidden counts, and the estimates that would tell them or rest on few."""
+    out = frame.copy()
+    hidden, few, told = np.zeros((3, len(out)), dtype=bool)
+    for column in [column for column in COUNTS if column in out]:
+        shown = _shown(name, out[column], places, profile)
+        hidden |= ~shown
+        few |= _small(frame[column], profile) & (column not in _TOTALS)
+        told |= ~shown & (column in _TOLD)
+        out[column] = round_to(out[column].where(shown).to_numpy(dtype=np.float64), profile.base)
+    for part, total in _PARTS:
+        if part in frame and total in frame:
+            few |= _small(frame[total] - frame[part], profile)
+    if name in ("flow", "table_one"):
+        out["note"] = ""
+    return _without(out, hidden if name == "flow" else few | told, profile)
 
 
-_EXPOSED, _TOTALS = ("exposed_cases", "exposed_others"), ("cases", "others", "sets")
+def _shown(name: str, counts: pd.Series, places: set[Place], profile: Profile) -> npt.NDArray[np.bool_]:
+    open_ = np.array([(name, label, counts.name) not in places for label in counts.index])
+    return np.asarray(open_ & ~_small(counts, profile))
 
 
-def _exposed(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    return _hide(frame, _small_exposed(frame, rule), rule, _EXPOSED, _TOTALS)
+def _small(counts: pd.Series, profile: Profile) -> npt.NDArray[np.bool_]:
+    return ((counts > 0) & (counts < profile.smallest)).to_numpy()
 
 
-def _odds(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    """Windows of one class add up to its users: one hidden window takes the counts of the next smallest with it."""
-    hidden = pd.Series(_small_exposed(frame, rule), index=frame.index)
-    beside = pd.Series(False, index=frame.index)
-    windows = frame[frame["window"] != ">1"]
-    for _, group in windows.groupby(["comparator", "class", "definition"], sort=False):
-        if hidden[group.index].sum() == 1:
-            shown = group[~hidden[group.index]]
-            shown = shown[(shown["exposed_cases"] > 0) | (shown["exposed_others"] > 0)]
-            if len(shown):
-                beside |= beside.index == (shown["exposed_cases"] + shown["exposed_others"]).idxmin()
-    return _hide(frame, hidden.to_numpy(), rule, _EXPOSED, _TOTALS, beside.to_numpy())
+def _without(frame: pd.DataFrame, gone: npt.NDArray[np.bool_], profile: Profile) -> pd.DataFrame:
+    """Take estimates out, and say why."""
+    out = frame.copy()
+    for column in [column for column in _ESTIMATES if column in out]:
+        out[column] = out[column].astype(float).where(~gone)
+    if "note" in out:
+        out["note"] = np.where(gone, profile.reason, out["note"].astype(str))
+    return out
 
 
-def _levels(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    hidden = pd.Series(_small_exposed(frame, rule), index=frame.index)
-    whole = hidden.groupby([frame["class"], frame["modifier"]]).transform("any")
-    beside = whole.to_numpy(dtype=bool) & ~hidden.to_numpy()
-    return _hide(frame, hidden.to_numpy(), rule, _EXPOSED, _TOTALS, beside)
-
-
-def _ladder(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+def _ladder(frame: pd.DataFrame, odds: pd.DataFrame, places: set[Place], profile: Profile) -> pd.DataFrame:
     """Each rung leaves out a few more people: counts side by side would tell how many."""
-    return _hide(frame, _small_exposed(frame, rule), rule, ()).drop(columns=[*_EXPOSED, *_TOTALS])
+    unexposed = (frame["cases"] - frame["exposed_cases"], frame["others"] - frame["exposed_others"])
+    counts = [*unexposed, *(frame[name] for name in _EXPOSED)]
+    gone = np.column_stack([_small(c, profile) for c in counts]).any(axis=1)
+    same = (odds["comparator"] == "population") & (odds["window"] == HEADLINE)
+    headline = odds[same & (odds["definition"] == Definition.RECURRENT.value)]
+    open_ = np.column_stack([_shown("odds_ratios", headline[c], places, profile) for c in _EXPOSED]).all(axis=1)
+    gone |= ((frame["lag_years"] == 1.0) & frame["class"].isin(headline["class"][~open_])).to_numpy()
+    return _without(frame, gone, profile).drop(columns=[*_EXPOSED, "cases", "others", "sets"])
 
 
-def _hazards(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    users, events = frame["exposed"], frame["exposed_events"]
-    others, other_events = frame["people"] - users, frame["events"] - events
-    small = rule.small(users, events, users - events, others, other_events, others - other_events)
-    return _hide(frame, small, rule, ("exposed", "exposed_events"), ("people", "events"))
+def _curves(frame: pd.DataFrame, places: set[Place], profile: Profile) -> pd.DataFrame:
+    """Points that enough events part and at which enough are at risk; numbers at risk at whole years."""
+    parted = _parted(frame.groupby(["class", "group"], sort=False)["events"], profile)
+    out = _without(frame, ~(parted & (frame["at_risk"] >= profile.smallest)).to_numpy(), profile)
+    whole = np.isclose(out["time_years"] % 1.0, 0.0) & _shown("survival", frame["at_risk"], places, profile)
+    out["at_risk"] = round_to(out["at_risk"].where(whole).to_numpy(dtype=np.float64), profile.base)
+    return out.drop(columns="events").dropna(subset=["at_risk", "survival"], how="all")
 
 
-def _curves(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    kept = frame[frame["at_risk"] >= rule.smallest].reset_index(drop=True)
-    out = _hide(kept, np.zeros(len(kept), dtype=bool), rule, ("at_risk",))
-    whole = np.isclose(out["time_years"] % 1.0, 0.0)
-    return out.assign(at_risk=out["at_risk"].where(whole))
+def _causes(frame: pd.DataFrame, places: set[Place], profile: Profile) -> pd.DataFrame:
+    parted = _parted(frame.groupby("cause", sort=False)["events"], profile)
+    counted = _hide("causes", frame.drop(columns="events").assign(note=""), places, profile)
+    return _without(counted, ~parted.to_numpy(), profile)
 
 
-def _causes(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    out = _hide(frame.assign(note=""), rule.small(frame["events"]), rule, (), ("at_risk",))
-    return out.drop(columns="events")
+def _parted(curves: Any, profile: Profile) -> pd.Series:
+    """Where no event or enough of them lie between a point and the last one shown; given the events up to then."""
 
+    def along(events: pd.Series) -> list[bool]:
+        last, shown = 0, []
+        for now in events:
+            shown.append(now == last or now - last >= profile.smallest)
+            last = now if shown[-1] else last
+        return shown
 
-def _people(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    counts = tuple(name for name in ("people", "events", "visits") if name in frame)
-    return _hide(frame, rule.small(*(frame[name] for name in counts)), rule, counts)
-
-
-def _trajectories(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    kept = frame[frame["people"] >= rule.smallest].reset_index(drop=True)
-    return kept.drop(columns="people")
-
-
-def _flow(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    """A step that a few people do not pass is shown without its number."""
-    out = frame.assign(note="")
-    hidden = np.zeros(len(out), dtype=bool)
-    for _, group in out.groupby("comparator", sort=False):
-        for name in ("cases", "others"):
-            before = float("nan")
-            for at, value in zip(group.index, group[name].astype(float), strict=True):
-                few = 0 < value < rule.smallest or 0 < before - value < rule.smallest
-                hidden[at] |= few
-                before = before if few else value
-    return _hide(out, hidden, rule, ("cases", "others"))
-
-
-def _table_one(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    small = rule.small(frame["n"], frame["people"] - frame["n"], frame["people"])
-    return _hide(frame.assign(note=""), small, rule, ("n",), ("people",))
+    found: pd.Series = curves.transform(along)
+    return found.astype(bool)

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from prodromal.association.disclosure import COUNTS
+from prodromal.association.exposure import ALL_CLASSES
 from prodromal.association.wording import SIMULATED
+from prodromal.disclosure import significant
 from prodromal.files import write_text
 
 if TYPE_CHECKING:
@@ -18,21 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["write_json", "write_tables"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_DIGITS = 4
-_COUNTS = {
-    "at_risk",
-    "cases",
-    "events",
-    "exposed",
-    "exposed_cases",
-    "exposed_events",
-    "exposed_others",
-    "n",
-    "others",
-    "people",
-    "sets",
-    "visits",
-}
 
 
 def write_json(
@@ -41,6 +29,7 @@ def write_json(
     """Write released tables as JSON; numbers that do not exist are null."""
     content: dict[str, Any] = {"warning": SIMULATED} if simulated else {}
     content |= {"provenance": dict(provenance), "disclosure": rule}
+    content["classes"] = {group.name: group.atc for group in ALL_CLASSES}
     content["tables"] = {name: _records(_rounded(frame)) for name, frame in tables.items()}
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -57,16 +46,12 @@ def _safe(value: Any) -> Any:
 
 
 def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Four significant digits: more would tell the counts behind an estimate."""
+    """Estimates with few digits: more would tell the counts behind them."""
     out = frame.copy()
-    for name in _COUNTS & set(out):
+    for name in set(COUNTS) & set(out):
         out[name] = out[name].astype("Int64")
     for column in [column for column in out if out[column].dtype == np.float64]:
-        values = out[column].to_numpy(dtype=float)
-        fine = np.isfinite(values) & (values != 0)
-        whole = fine & (values == np.floor(np.where(fine, values, 0.5)))
-        pairs = zip(values.tolist(), (fine & ~whole).tolist(), strict=True)
-        out[column] = [float(f"{v:.{_DIGITS - 1}e}") if cut else v for v, cut in pairs]
+        out[column] = significant(out[column].to_numpy(dtype=float))
     return out
 
 

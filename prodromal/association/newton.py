@@ -24,8 +24,9 @@ def maximise(
     value: Callable[[Floats], float],
     derivatives: Callable[[Floats], tuple[Floats, Floats]],
     terms: Sequence[str],
+    start: Floats | None = None,
 ) -> tuple[Floats, Floats]:
-    """Find the maximum from zero by Newton steps, halved while they lose likelihood.
+    """Find the maximum by Newton steps, halved while they lose likelihood.
 
     Parameters
     ----------
@@ -35,6 +36,8 @@ def maximise(
         Gives its gradient (n_terms,) and its information, minus the Hessian, (n_terms, n_terms).
     terms : sequence of str
         Names for messages.
+    start : ndarray of float64, shape (n_terms,), optional
+        Zero if not given.
 
     Returns
     -------
@@ -46,7 +49,7 @@ def maximise(
     NotEstimable
         If the information is singular or the maximum is not reached.
     """
-    b = np.zeros(len(terms))
+    b = np.zeros(len(terms)) if start is None else start
     now = value(b)
     for _ in range(_STEPS):
         gradient, information = derivatives(b)

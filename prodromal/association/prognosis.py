@@ -141,7 +141,7 @@ def compute_survival(course: Course, classes: Sequence[DrugClass], *, years: flo
     Returns
     -------
     DataFrame
-        ``class, group, time_years, at_risk, survival, ci_low, ci_high``.
+        ``class, group, time_years, at_risk, events, survival, ci_low, ci_high``; `events` up to then.
     """
     event = course.frame["cause"].to_numpy() > 0
     time = course.frame["time_days"].to_numpy() / _YEAR_DAYS
@@ -150,15 +150,15 @@ def compute_survival(course: Course, classes: Sequence[DrugClass], *, years: flo
         used = course.frame[group.name].to_numpy(dtype=bool)
         for name, mask in (("users", used), ("others", ~used)):
             if event[mask].any():
-                part = _monthly(kaplan_meier(time[mask], event[mask]), years, time[mask])
+                part = _monthly(kaplan_meier(time[mask], event[mask]), years, time[mask], event[mask])
                 part.insert(0, "class", group.name)
                 part.insert(1, "group", name)
                 frames.append(part)
-    columns = ["class", "group", "time_years", "at_risk", "survival", "ci_low", "ci_high"]
+    columns = ["class", "group", "time_years", "at_risk", "events", "survival", "ci_low", "ci_high"]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
-def _monthly(curve: pd.DataFrame, years: float, time: np.ndarray) -> pd.DataFrame:
+def _monthly(curve: pd.DataFrame, years: float, time: np.ndarray, event: np.ndarray) -> pd.DataFrame:
     grid = np.arange(0, round(years * 12) + 1) / 12
     grid = grid[grid <= np.max(time)]
     start = pd.DataFrame({"time": [0.0], "survival": [1.0], "ci_low": [1.0], "ci_high": [1.0]})
@@ -166,7 +166,8 @@ def _monthly(curve: pd.DataFrame, years: float, time: np.ndarray) -> pd.DataFram
     place = np.searchsorted(whole["time"].to_numpy(), grid + 1e-9, "right") - 1
     at_risk = len(time) - np.searchsorted(np.sort(time), grid, "left")
     held: pd.DataFrame = whole.iloc[place].drop(columns="time").reset_index(drop=True)
-    return held.assign(time_years=grid, at_risk=at_risk)
+    events = np.searchsorted(np.sort(time[event]), grid + 1e-9, "right")
+    return held.assign(time_years=grid, at_risk=at_risk, events=events)
 
 
 def compute_causes(course: Course, *, years: float = 6.0) -> pd.DataFrame:

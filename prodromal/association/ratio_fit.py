@@ -57,6 +57,8 @@ class RatioFit:
         One a term: empty, or why it has no estimate.
     rows, events : int
         Rows that the likelihood looked at, and cases or events among them.
+    profile : ndarray of float64, shape (3, n_terms), optional
+        Limits and p values of the profile likelihood, shown in place of Wald's.
     """
 
     terms: tuple[str, ...]
@@ -69,6 +71,7 @@ class RatioFit:
     notes: tuple[str, ...]
     rows: int
     events: int
+    profile: Floats | None = None
 
     @property
     def standard_errors(self) -> Floats:
@@ -115,15 +118,17 @@ class RatioFit:
 
         se = self.standard_errors
         b = np.where(np.isfinite(self.coefficients), self.coefficients, np.nan)
+        wald = np.array([b - _NORMAL_975 * se, b + _NORMAL_975 * se, 2 * ndtr(-np.abs(b / se))])
+        low, high, p = wald if self.profile is None else self.profile
         return pd.DataFrame(
             {
                 "term": list(self.terms),
                 "coefficient": self.coefficients,
                 "se": se,
                 "estimate": np.exp(b),
-                "ci_low": np.exp(b - _NORMAL_975 * se),
-                "ci_high": np.exp(b + _NORMAL_975 * se),
-                "p": 2 * ndtr(-np.abs(b / se)),
+                "ci_low": np.exp(low),
+                "ci_high": np.exp(high),
+                "p": p,
                 "note": list(self.notes),
             }
         )

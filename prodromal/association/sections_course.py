@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from prodromal.association.drawing import BLUE, VERMILLION, ForestRow, Panel, Series, forest, multiples
@@ -74,12 +73,13 @@ def _curves(curves: pd.DataFrame) -> Any:
         x_title="Years since the diagnosis",
         height=300,
     )
-    after = records(curves[np.isclose(curves["time_years"].astype(float), 1.0)])
-    words = "; ".join(f"{r.drug}, {r.group}: {percent(r.survival)}" for r in after)
+    after = records(curves.dropna(subset="survival").drop_duplicates(["class", "group"], keep="last"))
+    words = "; ".join(f"{r.drug}, {r.group}: {percent(r.survival)} after {r.time_years:.1f} years" for r in after)
     caption = (
-        "Share alive without invasive ventilation (Kaplan-Meier, 95 % bands), users before the diagnosis and others."
+        "Share alive without invasive ventilation (Kaplan-Meier, 95 % bands), users before the diagnosis and others. "
+        "The lines join points that enough events lie between."
     )
-    return figure(drawing, caption, f"Alive without invasive ventilation after one year: {words}")
+    return figure(drawing, caption, f"Alive without invasive ventilation, at the end of each line: {words}")
 
 
 def _causes(frame: pd.DataFrame) -> Any:
@@ -92,7 +92,7 @@ def _causes(frame: pd.DataFrame) -> Any:
     note = ["suppressed" if r.note else "" for r in records(frame)]
     shown = frame.assign(text=text, note=note)[["cause", "time_years", "at_risk", "text", "note"]]
     headings = {"time_years": "years", "at_risk": "at risk", "text": "probability by then (95 %)"}
-    return table(shown, headings=headings, formats={"text": str, "at_risk": count})
+    return table(shown, headings=headings, formats={"text": str, "at_risk": count}, missing="suppressed")
 
 
 def function(tables: Mapping[str, pd.DataFrame]) -> Section | None:
@@ -127,7 +127,8 @@ def _pace(gaps: Sequence[Any]) -> str:
     ):
         if found:
             return f"{word} in users of {listed(found)} than in others"
-    return "alike in users and others, as far as can be told"
+    told = any(not math.isnan(r.estimate) for r in gaps)
+    return "alike in users and others, as far as can be told" if told else "at a pace that is not shown"
 
 
 def _models(alone: pd.DataFrame, joint: pd.DataFrame) -> Any:

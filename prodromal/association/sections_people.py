@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from prodromal.association.exposure import ALL_CLASSES
 from prodromal.association.section_parts import GROUP_WORDS, records
-from prodromal.association.wording import METHODS
+from prodromal.association.wording import METHODS, PENALISED, listed
 from prodromal.page import Section, callout, count, details, join, paragraph, table
 
 if TYPE_CHECKING:
@@ -27,13 +28,20 @@ def people(tables: Mapping[str, pd.DataFrame], notes: tuple[str, ...]) -> Sectio
     )
     flow = tables["flow"].assign(comparator=[GROUP_WORDS[c] for c in tables["flow"]["comparator"]])
     flow["note"] = ["suppressed" if note else "" for note in flow["note"]]
-    steps = table(flow[["comparator", "step", "cases", "others", "note"]], formats={"cases": count, "others": count})
+    steps = table(
+        flow[["comparator", "step", "cases", "others", "note"]], formats={"cases": _remaining, "others": _remaining}
+    )
     parts = [
         table(wide.reset_index(), formats=dict.fromkeys(wide.columns, str)),
         details("How the people were arrived at", steps),
     ]
     parts += [callout(note, plain=True) for note in notes]
     return Section("people", "Who was compared", join(parts), "People")
+
+
+def _remaining(number: float) -> str:
+    """A step of the cases alone tells nothing of others."""
+    return count(number) if number else "-"
 
 
 def _characteristic(row: Any) -> str:
@@ -50,6 +58,8 @@ def _characteristic(row: Any) -> str:
 def methods(design: StudyDesign, rule: str) -> Section:
     """How it was done, and the rule on small counts."""
     back = design.look_back
-    texts = [m.format(headline=f"{back.headline_days:,}", windows=f"{back.windows_days:,}") for m in METHODS]
-    penalty = ["Odds ratios by class and window are penalised (Firth)."] if design.firth else []
+    classes = listed([f"{group.name} {group.atc}" for group in ALL_CLASSES])
+    days = {"headline": f"{back.headline_days:,}", "windows": f"{back.windows_days:,}"}
+    texts = [text.format(classes=classes, **days) for text in METHODS]
+    penalty = [PENALISED] if design.firth else []
     return Section("methods", "How it was done", join(paragraph(t) for t in [*texts, *penalty, rule]), "Methods")

@@ -97,7 +97,9 @@ def age_and_sex(tables: Mapping[str, pd.DataFrame]) -> Section:
         rows += [own(row, row.level.capitalize()) for row in records(frame[frame["class"] == name])]
     tests = records(frame.drop_duplicates(["class", "modifier"]))
     small = [f"{row.drug} by {row.modifier}" for row in tests if row.p_interaction < 0.05]
-    title = f"Odds ratios differ for {listed(small)}" if small else "Odds ratios do not clearly differ by age or sex"
+    tested = any(row.p_interaction >= 0 for row in tests)
+    quiet = "Odds ratios do not clearly differ by age or sex" if tested else "Odds ratios by age and sex: not shown"
+    title = f"Odds ratios differ for {listed(small)}" if small else quiet
     columns = ["class", "modifier", "level", "exposed_cases", "exposed_others", "estimate_text", "p_interaction"]
     caption = (
         "Recurrent use more than a year before, population controls. The published study was reported to find the "

@@ -13,6 +13,7 @@ from prodromal.association.exposure import ALL_CLASSES, STUDIED, YEAR, Definitio
 from prodromal.association.odds import compute_lag_ladder, compute_modification, compute_mutual, compute_odds_ratios
 from prodromal.association.people import Comparison
 from prodromal.association.prognosis import Course, compute_causes, compute_hazard_ratios, compute_survival
+from prodromal.association.shown_counts import FOLLOWED_STEP, GROUPS, WINDOWS_STEP_ENDS
 from prodromal.design import Outcome, draw_anchored_sets
 from prodromal.errors import DefinitionError, NotEstimable
 
@@ -57,6 +58,8 @@ class StudyDesign:
     joint: bool = True
 
     def __post_init__(self) -> None:
+        if self.seed < 0 or self.controls_per_case < 1:
+            raise DefinitionError("a seed is a whole number from 0, and a case needs at least one control")
         if self.first_day is not None and self.last_day is not None and self.first_day > self.last_day:
             raise DefinitionError("the first day of diagnosis lies after the last")
 
@@ -199,10 +202,10 @@ def _flow(
         rows = cohort.attrition[~cohort.attrition["step"].str.startswith("of these")].copy()
         whole, windows = compared[name], compared[name].seen(design.look_back.windows_days)
         more = [("diagnosed in the period asked for", whole)] if design.first_day or design.last_day else []
-        more.append((f"observed for {design.look_back.windows_days} days before (windows only)", windows))
+        more.append((f"observed for {design.look_back.windows_days} {WINDOWS_STEP_ENDS}", windows))
         added = [(step, int(c.case.sum()), int((~c.case).sum())) for step, c in more]
         if name == "population":
-            added.append(("cases followed after the day of diagnosis (prognosis)", len(course.frame), 0))
+            added.append((FOLLOWED_STEP, len(course.frame), 0))
         rows = pd.concat([rows, pd.DataFrame(added, columns=["step", "cases", "others"])], ignore_index=True)
         rows.insert(0, "comparator", name)
         frames.append(rows)
@@ -211,10 +214,7 @@ def _flow(
 
 def _table_one(compared: Mapping[str, Comparison]) -> pd.DataFrame:
     """Age, sex, look-back and use beyond a year of cases and of each group they are compared with."""
-    groups = {"cases": (compared["population"], True)} | {
-        {"population": "population controls", "sibling": "siblings", "spouse": "spouses"}[name]: (c, False)
-        for name, c in compared.items()
-    }
+    groups = {"cases": (compared["population"], True)} | {GROUPS[name]: (c, False) for name, c in compared.items()}
     rows = []
     for group, (comparison, of_cases) in groups.items():
         mask = comparison.case == of_cases

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from prodromal.association import sections_course, sections_people, sections_risk
 from prodromal.association.exposure import HEADLINE, STUDIED
 from prodromal.association.section_parts import records
-from prodromal.association.wording import CAUTION, SIMULATED, listed, ratio
-from prodromal.page import Page, count, interval, join, number, paragraph, rounded, strip
+from prodromal.association.wording import CAUTION, SIMULATED, listed, ratio, written
+from prodromal.page import Page, count, join, number, paragraph, strip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from markupsafe import Markup
 
-    from prodromal.association.disclosure import Rule
     from prodromal.association.study import Study
+    from prodromal.disclosure import Profile
 
 __all__ = ["report"]
 
 
-def report(study: Study, released: Mapping[str, pd.DataFrame], rule: Rule, provenance: Mapping[str, str]) -> Page:
+def report(study: Study, released: Mapping[str, pd.DataFrame], profile: Profile, provenance: Mapping[str, str]) -> Page:
     """Put released tables on a page.
 
     Parameters
@@ -32,7 +32,7 @@ def report(study: Study, released: Mapping[str, pd.DataFrame], rule: Rule, prove
         Its design and notes; of its tables nothing is shown.
     released : mapping of str to DataFrame
         As `release` gives them.
-    rule : Rule
+    profile : Profile
         By which they were released.
     provenance : mapping of str to str
     """
@@ -44,7 +44,7 @@ def report(study: Study, released: Mapping[str, pd.DataFrame], rule: Rule, prove
         sections_course.survival(released),
         sections_course.function(released),
         sections_people.people(released, study.notes),
-        sections_people.methods(study.design, rule.sentence),
+        sections_people.methods(study.design, profile.sentence),
     ]
     outcome = study.design.outcome
     return Page(
@@ -76,8 +76,8 @@ def _number(row: Any) -> Markup:
     if math.isnan(row.estimate):
         return number("-", label, aside=row.note)
     known = ratio(row.published, row.published_low, row.published_high)
-    limits = interval(row.ci_low, row.ci_high)
-    return number(rounded(row.estimate), label, interval=limits, aside=f"published: {known}" if known else "")
+    limits = f"{written(row.ci_low)} to {written(row.ci_high)}"
+    return number(written(row.estimate), label, interval=limits, aside=f"published: {known}" if known else "")
 
 
 def _size(value: float) -> str:

@@ -10,7 +10,7 @@ from prodromal.page import rounded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["CAUTION", "METHODS", "SIMULATED", "listed", "ratio", "stands_out"]
+__all__ = ["CAUTION", "METHODS", "PENALISED", "SIMULATED", "listed", "ratio", "stands_out", "written"]
 
 SIMULATED = "The people of this register are simulated. Nothing here is evidence about real medicines."
 CAUTION = (
@@ -29,8 +29,12 @@ METHODS = (
     (
         "Recurrent use is two dispensings or more before the index date, the published study's rule; first use is "
         "one. The windows are exclusive, by the time of the first dispensing; all who are no users are the reference "
-        "of the three. The headline leaves the last year out. The ATC groups N05B, N05C, N06A, C10AA and A02BC are "
-        "taken whole."
+        "of the three. The headline leaves the last year out."
+    ),
+    (
+        "Classes are whole ATC groups: {classes}. The published study names its three so; its list of codes was not "
+        "found. Whole groups hold medicines that also treat late symptoms of ALS, such as midazolam (N05CD08) and "
+        "amitriptyline (N06AA09): they are counted here, while the features of a risk model leave them out."
     ),
     (
         "Use before the register could see it is unknown. The headline asks for {headline} days of observation before "
@@ -45,9 +49,15 @@ METHODS = (
     (
         "ALSFRS-R (0 to 48) is modelled from the diagnosis on with a random intercept and slope for each person. The "
         "joint model lets the same intercept and slope drive the hazard (constant within six intervals, adaptive "
-        "Gauss-Hermite quadrature), so that those who die early do not make the decline look slow."
+        "Gauss-Hermite quadrature), so that those who die early do not make the decline look slow. Visits that repeat "
+        "another one's person, day and score count once."
     ),
     "Estimates are not corrected for the number of comparisons.",
+)
+
+PENALISED = (
+    "Odds ratios by class and window are penalised (Firth), with limits and p values from the profile of the penalised "
+    "likelihood."
 )
 
 
@@ -61,8 +71,13 @@ def ratio(estimate: float, low: float, high: float, *, decimals: int = 2) -> str
     """
     if math.isnan(estimate):
         return ""
-    value, *limits = (f"{v:.{decimals}f}" if abs(v) < 10 else rounded(v) for v in (estimate, low, high))
+    value, *limits = (written(v, decimals) for v in (estimate, low, high))
     return value if math.isnan(low) else f"{value} ({' to '.join(limits)})"
+
+
+def written(value: float, decimals: int = 2) -> str:
+    """Write one number as in an estimate with its limits."""
+    return f"{value:.{decimals}f}" if abs(value) < 10 else rounded(value)
 
 
 def stands_out(names: Sequence[str], low: Sequence[float], high: Sequence[float]) -> str:
@@ -74,11 +89,17 @@ def stands_out(names: Sequence[str], low: Sequence[float], high: Sequence[float]
     'higher for a, lower for c'
     >>> stands_out(["a"], [0.9], [1.2])
     'compatible with one'
+    >>> stands_out(["a", "b"], [0.9, math.nan], [1.2, math.nan])
+    'compatible with one, not shown for b'
     """
     above = [n for n, v in zip(names, low, strict=True) if v > 1]
     below = [n for n, v in zip(names, high, strict=True) if v < 1]
+    absent = [n for n, v in zip(names, low, strict=True) if math.isnan(v)]
+    if len(absent) == len(names):
+        return "not shown"
     parts = [f"{word} for {listed(found)}" for word, found in (("higher", above), ("lower", below)) if found]
-    return ", ".join(parts) or "compatible with one"
+    unseen = [f"not shown for {listed(absent)}"] if absent else []
+    return ", ".join([*(parts or ["compatible with one"]), *unseen])
 
 
 def listed(names: Sequence[str]) -> str:

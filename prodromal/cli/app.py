@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -14,11 +15,14 @@ from prodromal.cli import (
     demo,
     evaluate,
     explain,
+    export,
     features,
     ingest,
     recalibrate,
     score,
+    sign,
     simulate,
+    spark,
     study,
     train,
 )
@@ -26,9 +30,10 @@ from prodromal.errors import ProdromalError
 
 __all__ = ["app", "main"]
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 EXIT_CODES = (
-    "Exit codes: 0 ok, 2 usage, 10 definition, 11 data, 12 bundle, 13 not estimable, 14 output, 130 interrupted."
+    "Exit codes: 0 ok, 2 usage, 10 definition, 11 data, 12 bundle, 13 not estimable, 14 output, 130 interrupted, "
+    "143 terminated."
 )
 
 app = typer.Typer(
@@ -59,13 +64,31 @@ def _root(
     del debug, version
 
 
-for verb in (simulate, ingest, check, cohort, features, train, score, explain, evaluate, recalibrate, study, demo):
+for verb in (
+    simulate,
+    ingest,
+    check,
+    cohort,
+    features,
+    train,
+    score,
+    explain,
+    evaluate,
+    recalibrate,
+    study,
+    export,
+    sign,
+    spark,
+    demo,
+):
     verb.add_to(app)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     given = sys.argv[1:] if arguments is None else arguments
+    # So that temporary files go when somebody ends the process kindly.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         code = app(given, standalone_mode=False)
     except ProdromalError as error:
@@ -74,9 +97,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         typer.echo("interrupted; nothing half-written is left behind", err=True)
         sys.exit(INTERRUPTED)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the words of a fault may hold values of rows, so none leaves as it is
         if not hasattr(error, "exit_code"):
-            raise
+            _report_fault(error)
+            sys.exit(ProdromalError.exit_code)
         show = getattr(error, "show", None)
         if show:
             show()
@@ -86,9 +110,27 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _report(error: ProdromalError, debug: bool) -> None:
     if debug:
-        import traceback
-
-        traceback.print_exception(error)
+        typer.echo(_trace(error), err=True)
     typer.echo(f"error: {error}", err=True)
     for note in getattr(error, "__notes__", []):
         typer.echo(f"  {note}", err=True)
+
+
+def _report_fault(error: Exception) -> None:
+    typer.echo(_trace(error), err=True)
+    typer.echo("error: this is a fault of prodromal; report the trace above, which holds no values of rows", err=True)
+
+
+def _trace(error: BaseException) -> str:
+    """The way to an error and to its causes; the words of errors that are not ours may hold a row's values."""
+    import traceback
+
+    told: list[str] = []
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        words = f": {link}" if isinstance(link, ProdromalError) else " (its words are withheld)"
+        told.append(f"Traceback:\n{''.join(traceback.format_tb(link.__traceback__))}{type(link).__name__}{words}")
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return "\nbecause of\n".join(told)

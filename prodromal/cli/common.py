@@ -28,6 +28,7 @@ __all__ = [
     "Model",
     "Output",
     "RegisterFolder",
+    "RequireSignature",
     "Seed",
     "Threads",
     "asked_for",
@@ -44,10 +45,14 @@ __all__ = [
 
 RegisterFolder = Annotated[Path, typer.Argument(help="Folder of a register, made by 'prodromal ingest'.")]
 Model = Annotated[Path, typer.Argument(help="Folder of a model bundle, made by 'prodromal train'.")]
+RequireSignature = Annotated[
+    Path | None,
+    typer.Option("--require-signature", help="Public key (PEM): refuse a bundle that it did not sign."),
+]
 OUTPUT_HELP = "Where to write; appears complete or not at all."
 SEED_HELP = "Seed of everything random; the same seed gives the same result."
 Output = Annotated[Path, typer.Option("--output", "-o", help=OUTPUT_HELP)]
-Seed = Annotated[int, typer.Option("--seed", help=SEED_HELP)]
+Seed = Annotated[int, typer.Option("--seed", min=0, help=SEED_HELP)]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads; results do not depend on it.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 
@@ -166,7 +171,14 @@ def asked_for(register: Register, *, on: str | None, file: Path | None) -> Every
     if on is not None:
         return Everyone((parse_date(on) - date(1970, 1, 1)).days)
     assert file is not None
-    return IndexDates.of(register, read_frame(file))
+    frame = read_frame(file)
+    if {"subject_id", "prediction_time"} <= set(frame):
+        from prodromal.sources.meds import read_labels
+
+        # MEDS: the time itself counts; whether a midnight is a whole day depends on the dataset.
+        facts = register.manifest["settings"].get("meds", {})
+        frame = read_labels(file, times_of_day=facts.get("times_of_day", False))
+    return IndexDates.of(register, frame)
 
 
 def index_dates(register: Register, *, on: str | None, file: Path | None) -> IndexDates:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prodromal.cli.common import Force, Output, Seed, Threads, provenance, read_frame, refuse_existing, say
+from prodromal.cli.common import (
+    Force,
+    Output,
+    RequireSignature,
+    Seed,
+    Threads,
+    provenance,
+    read_frame,
+    refuse_existing,
+    say,
+)
 from prodromal.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -45,6 +55,7 @@ def evaluate(
         Path | None, typer.Option(help="With --model: adds matched sets, lead times and people.")
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Bundle that made the risks.")] = None,
+    signed_by: RequireSignature = None,
     matched: Annotated[
         Path | None, typer.Option(help="Held-out matched sets, made by 'prodromal cohort sets'.")
     ] = None,
@@ -67,6 +78,8 @@ def evaluate(
     from prodromal.evaluate import EvaluationData, join_outcomes
     from prodromal.evaluate import evaluate as compute
     from prodromal.files import atomic_folder, sha256, write_text
+    from prodromal.register import Register
+    from prodromal.risk import load
 
     refuse_existing(output, force)
     if (register is None) != (model is None):
@@ -79,7 +92,8 @@ def evaluate(
         predictions.drop(columns="score", errors="ignore"), followed.frame.drop(columns="person_row")
     )
     data = EvaluationData.from_frame(joined, horizon_days=asked.horizon_days, lag_days=asked.lag_days)
-    extras = _Extras(register, model, matched, followed, seed, replicates) if register and model else None
+    opened = (Register.open(register), load(model, require_signature=signed_by)) if register and model else None
+    extras = _Extras(*opened, matched, followed, seed, replicates) if opened else None
     result = compute(
         data,
         replicates=replicates,
@@ -162,13 +176,9 @@ class _Extras:
     """What needs the register and the model: matched sets, lead times, explained people."""
 
     def __init__(
-        self, register: Path, model: Path, matched: Path | None, followed: Cohort, seed: int, replicates: int
+        self, register: Register, model: RiskModel, matched: Path | None, followed: Cohort, seed: int, replicates: int
     ) -> None:
-        from prodromal.register import Register
-        from prodromal.risk import load
-
-        self.register: Register = Register.open(register)
-        self.model: RiskModel = load(model)
+        self.register, self.model = register, model
         self._matched, self._followed, self._seed, self._replicates = matched, followed, seed, replicates
 
     def matched(self) -> Any:

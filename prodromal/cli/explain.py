@@ -13,6 +13,7 @@ from prodromal.cli.common import (
     Force,
     Model,
     RegisterFolder,
+    RequireSignature,
     Seed,
     index_dates,
     progress,
@@ -65,6 +66,7 @@ def explain(
         typer.Option(help="Matched sets the model was trained on: limits over refits on the page of people."),
     ] = None,
     refits: Annotated[int, typer.Option(min=10, help="With --sets: how many refits.")] = 20,
+    signed_by: RequireSignature = None,
     seed: Seed = 1,
     force: Force = False,
 ) -> None:
@@ -76,7 +78,7 @@ def explain(
     _check(output, summary, by, force=force)
     if sets is not None and (output is None or output.suffix != ".html"):
         raise DefinitionError("--sets gives limits over refits on a page of people: write one with --output FILE.html")
-    opened, loaded = Register.open(register), load(model)
+    opened, loaded = Register.open(register), load(model, require_signature=signed_by)
     dates = index_dates(opened, on=on, file=asked)
     chosen, refused = refuse(opened, dates)
     reasons = "".join(f", {number:,} {reason.replace('_', ' ')}" for reason, number in refused.items())

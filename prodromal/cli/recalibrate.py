@@ -13,6 +13,7 @@ from prodromal.cli.common import (
     Model,
     Output,
     RegisterFolder,
+    RequireSignature,
     Seed,
     Threads,
     provenance,
@@ -49,6 +50,7 @@ def recalibrate(
     report: Annotated[
         Path | None, typer.Option(help="Page with the calibration before and after, such as recalibration.html.")
     ] = None,
+    signed_by: RequireSignature = None,
     seed: Seed = 1,
     threads: Threads = 2,
     force: Force = False,
@@ -65,7 +67,7 @@ def recalibrate(
     refuse_existing(output, force)
     if report is not None:
         refuse_existing(report, force)
-    opened, loaded = Register.open(register), load(model)
+    opened, loaded = Register.open(register), load(model, require_signature=signed_by)
     followed = read_cohort(cohort, register=opened.fingerprint)
     matrix = build(loaded.plan, opened, followed.index_dates, threads=threads)
     found = refit(loaded, matrix, followed, opened.persons)

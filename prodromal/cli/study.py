@@ -48,16 +48,15 @@ def study(
     """Odds ratios against population, siblings and spouses; survival; function: JSON, CSV tables and report.html."""
     from datetime import date
 
-    from prodromal.association import LookBack, Rule, StudyDesign, release, report, run_study
+    from prodromal.association import LookBack, StudyDesign, release, report, run_study
     from prodromal.association.export import write_json, write_tables
     from prodromal.association.wording import SIMULATED
-    from prodromal.evaluate.disclosure import PROFILES
+    from prodromal.disclosure import PROFILES
     from prodromal.files import atomic_folder
     from prodromal.register import Register
 
     refuse_existing(output, force)
     chosen = PROFILES.of(profile)
-    rule = Rule(chosen.smallest, chosen.base)
     first, last = ((parse_date(d) - date(1970, 1, 1)).days if d else None for d in (diagnosed_from, diagnosed_to))
     design = StudyDesign(
         outcome=outcome,
@@ -72,15 +71,15 @@ def study(
     opened = Register.open(register)
     with progress("studying") as shown:
         done = run_study(opened, design, progress=shown)
-    released = release(done.tables, rule)
+    released = release(done.tables, chosen)
     period = f"{diagnosed_from or 'the first'} to {diagnosed_to or 'the last'}"
     facts = provenance(
         opened, warning=SIMULATED if done.simulated else "", seed=seed, diagnosed=period, profile=profile
     )
     with atomic_folder(output, replace=force) as folder:
-        write_json(folder / "study.json", released, provenance=facts, rule=rule.sentence, simulated=done.simulated)
+        write_json(folder / "study.json", released, provenance=facts, rule=chosen.sentence, simulated=done.simulated)
         write_tables(folder / "tables", released)
-        report(done, released, rule, facts).write(folder / "report.html")
+        report(done, released, chosen, facts).write(folder / "report.html")
     warn(SIMULATED if done.simulated else "")
     for line in _summary(released["odds_ratios"]):
         say(line)
@@ -97,6 +96,7 @@ def _summary(frame: pd.DataFrame) -> list[str]:
     lines = ["Odds ratios of recurrent use more than a year before the diagnosis, population controls:"]
     for row in records(rows):
         text = ratio(row.estimate, row.ci_low, row.ci_high) or row.note
+        text = "suppressed" if text.startswith("suppressed") else text
         known = ratio(row.published, row.published_low, row.published_high)
-        lines.append(f"  {row.drug:24} {text:24}{f'  published {known}' if known else ''}")
+        lines.append(f"  {row.drug:24} {text:24}{f'  published {known}' if known else ''}".rstrip())
     return lines

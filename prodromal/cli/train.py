@@ -76,6 +76,7 @@ def train(
             progress=show,
             provenance=provenance(opened, cohort=sha256(cohort)[:16], seed=seed),
             simulated=opened.simulated,
+            codes=opened.codes,
         )
     save(model, output, replace=force)
     facts = model.training

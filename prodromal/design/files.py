@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -62,4 +61,6 @@ def read_cohort(path: Path, *, register: str | None = None) -> Cohort:
         raise DataError(f"{path}: the cohort has no column {', '.join(missing)}")
     if register is not None and facts["register"] != register:
         raise DataError(f"{path} was drawn from another register ({facts['register']}, this one is {register})")
+    import pandas as pd
+
     return Cohort(table.to_pandas(), Outcome(**facts["outcome"]), pd.DataFrame(facts["attrition"]))

@@ -232,7 +232,7 @@ def _dated(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """The frame with its index dates as dates, whatever file they came from."""
     if "index_date" not in frame:
         return frame
-    dates = pd.to_datetime(frame["index_date"], errors="coerce")
+    dates = pd.to_datetime(frame["index_date"], errors="coerce", format="ISO8601")
     if wrong := int(dates.isna().sum()):
         raise DataError(f"{table}: {wrong} of {len(frame)} values of index_date are no dates of the form YYYY-MM-DD")
     return frame.assign(index_date=dates.astype("datetime64[s]"))

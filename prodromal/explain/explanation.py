@@ -156,7 +156,7 @@ class Explainer:
     def __init__(self, model: RiskModel, *, by: By) -> None:
         self._model, self._by = model, by
         self.labels, columns = columns_of(model.plan, by)
-        self._shap = TreeShap.of(model.booster, groups=columns)
+        self._shap = TreeShap.of(model.trees, groups=columns)
 
     def explain(
         self,

@@ -11,7 +11,7 @@ import numpy as np
 
 from prodromal.errors import DataError, DefinitionError
 from prodromal.explain.tables import Tables, tabulate
-from prodromal.trees import CodedRows, code_rows, read_forest
+from prodromal.trees import CodedRows, StoredTrees, code_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ class Contributions:
 class TreeShap:
     """A booster made ready to explain any number of rows: make it once, use it for every part of a register."""
 
-    booster: xgboost.Booster
+    trees: StoredTrees
     n_features: int
     column_of: Ints
     tables: Tables | None
@@ -70,7 +70,7 @@ class TreeShap:
     @classmethod
     def of(
         cls,
-        booster: xgboost.Booster,
+        booster: xgboost.Booster | StoredTrees,
         *,
         groups: npt.ArrayLike | None = None,
         background: npt.ArrayLike | None = None,
@@ -79,7 +79,7 @@ class TreeShap:
 
         Parameters
         ----------
-        booster : xgboost.Booster
+        booster : xgboost.Booster or StoredTrees
             ``gbtree``, one output, numeric splits.
         groups : array_like of int, shape (n_features,), optional
             The output column of each feature, from 0 without gaps: contributions are summed within columns, exactly and
@@ -95,7 +95,8 @@ class TreeShap:
         DefinitionError
             ``groups`` or ``background`` does not fit the booster, or there is a background and the trees are too deep.
         """
-        forest = read_forest(booster)
+        trees = booster if isinstance(booster, StoredTrees) else StoredTrees.of(booster)
+        forest = trees.forest
         column_of = _check_groups(groups, forest.n_features)
         rows = None if background is None else _check_matrix(background, forest.n_features, "background")
         if rows is not None and not len(rows):
@@ -103,7 +104,7 @@ class TreeShap:
         tables = tabulate(forest, column_of, rows)
         if tables is None and rows is not None:
             raise DefinitionError("background: the trees are too deep for the interventional form; leave it out")
-        return cls(booster, forest.n_features, column_of, tables)
+        return cls(trees, forest.n_features, column_of, tables)
 
     @property
     def method(self) -> Method:
@@ -187,7 +188,7 @@ class TreeShap:
     def _margins(self, rows: npt.NDArray[np.float32]) -> Floats:
         if not len(rows):
             return np.empty(0, np.float64)
-        predicted = self.booster.inplace_predict(rows, predict_type="margin", validate_features=False)
+        predicted = self.trees.booster.inplace_predict(rows, predict_type="margin", validate_features=False)
         return np.asarray(predicted, np.float64)
 
     def _from_library(self, rows: npt.NDArray[np.float32], threads: int) -> tuple[npt.NDArray[np.float32], float]:
@@ -195,7 +196,7 @@ class TreeShap:
 
         asked = rows if len(rows) else np.full((1, self.n_features), np.nan, np.float32)
         data = xgboost.DMatrix(asked, nthread=threads)
-        found = self.booster.predict(data, pred_contribs=True, validate_features=False)
+        found = self.trees.booster.predict(data, pred_contribs=True, validate_features=False)
         values = np.zeros((len(rows), self._n_columns), np.float32)
         for feature, column in enumerate(self.column_of):
             values[:, column] += found[: len(rows), feature]

@@ -82,7 +82,7 @@ class IndexDates:
         for column in ("person_id", "index_date"):
             if column not in frame.columns:
                 raise DataError(f"index dates have no column {column}")
-        dates = pd.to_datetime(frame["index_date"], errors="coerce")
+        dates = pd.to_datetime(frame["index_date"], errors="coerce", format="ISO8601")
         if wrong := int(dates.isna().sum()):
             raise DataError(f"index dates: {wrong} of {len(frame)} values of index_date are no dates")
         days = dates.to_numpy().astype("datetime64[D]").astype(np.int64).astype(np.int32)

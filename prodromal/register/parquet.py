@@ -50,7 +50,7 @@ def open_parquet(path: Path, *, dictionaries: Sequence[str] = ()) -> pq.ParquetF
         return pq.ParquetFile(
             path, page_checksum_verification=True, read_dictionary=list(dictionaries), pre_buffer=False
         )
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise DataError(f"{path} is missing or no readable Parquet file") from error
 
 

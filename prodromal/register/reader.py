@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,7 +22,6 @@ from prodromal.register.writer import FORMAT, MANIFEST
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     import numpy.typing as npt
     import pandas as pd
 
@@ -122,6 +123,26 @@ class Register:
     def fingerprint(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the manifest, which names the SHA-256 of every file."""
         return sha256(self.folder / MANIFEST)[:16]
+
+    @cached_property
+    def codes(self) -> Mapping[str, int]:
+        """Dispensings by ATC code, in the order of codes."""
+        return self._summed("codes")
+
+    @cached_property
+    def months(self) -> Mapping[str, int]:
+        """Dispensings by month (YYYY-MM), from the first to the last, those without any included."""
+        found = self._summed("months")
+        if not found:
+            return found
+        first, last = np.datetime64(min(found), "M"), np.datetime64(max(found), "M")
+        return {str(month): found.get(str(month), 0) for month in np.arange(first, last + np.timedelta64(1, "M"))}
+
+    def _summed(self, name: str) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for entry in self.manifest["files"]["dispensings"]:
+            total.update(entry.get(name, {}))
+        return dict(sorted(total.items()))
 
     @property
     def simulated(self) -> bool:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from prodromal import __version__
 from prodromal.files import sha256, write_text
-from prodromal.register.parquet import write_table
+from prodromal.register.counts import counts_of
+from prodromal.register.order import Written, in_order, with_sorted_dictionaries
+from prodromal.register.parquet import ROW_GROUP_ROWS, write_table
 from prodromal.tables import Account, Kind, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
 __all__ = ["FORMAT", "MANIFEST", "RegisterWriter"]
@@ -40,43 +46,58 @@ class RegisterWriter:
     ----------
     folder : Path
         Existing empty folder.
-    person_id : {"BIGINT", "VARCHAR"}
-        Type of the ids.
     rows_per_part : int
         About how many dispensings go into a part.
+    threads : int
+        Parts that are written at a time; the files do not depend on it.
     """
 
-    def __init__(self, folder: Path, *, person_id: str, rows_per_part: int) -> None:
+    def __init__(self, folder: Path, *, rows_per_part: int, threads: int = 1) -> None:
         self._folder = folder
-        self._id_type = pa.int64() if person_id == "BIGINT" else pa.string()
+        self._id_type = pa.string()
         self._rows_per_part = rows_per_part
+        self._threads = threads
         self._files: dict[str, list[dict[str, Any]]] = {}
         self._ids: pa.Array = pa.array([], self._id_type)
 
-    def write(self, table: Table, batches: Iterable[pa.RecordBatch]) -> tuple[int, int]:
-        """Write sorted batches, dropping rows identical to the row before; ``persons`` must come first.
+    def write(self, table: Table, batches: Iterable[pa.RecordBatch], *, person_id: str) -> Written:
+        """Write batches in the order of the table's first sort columns; ``persons`` must come first.
+
+        Parameters
+        ----------
+        table : Table
+            Canonical table.
+        batches : iterable of RecordBatch
+            Its columns, ``fingerprint`` and ``repairs``; of rows equal in all but the last one is written.
+        person_id : {"BIGINT", "VARCHAR"}
+            Type of the ids.
 
         Returns
         -------
-        (int, int)
-            Rows written and duplicates dropped.
+        Written
+            Rows written, duplicates dropped, and what was repaired in the rows written.
         """
-        counts = [0, 0]
-        distinct = _without_duplicates(batches, table.sort[0], counts)
+        self._id_type = pa.int64() if person_id == "BIGINT" else pa.string()
         schema = pa.schema([(c.name, self._id_type if c.kind is Kind.ID else _ARROW[c.kind]) for c in table.columns])
-        chunks = (_conform(chunk, schema) for chunk in distinct)
+        written = Written()
+        chunks = in_order(batches, schema, table.sort, written)
         if table.name == "dispensings":
             self._write_parts(chunks, schema)
         else:
             whole = pa.concat_tables([schema.empty_table(), *chunks])
-            self._write_file(table.name, f"{table.name}.parquet", whole, {})
+            self._add(table.name, self._write_file(f"{table.name}.parquet", whole), {})
             if table.name == "persons":
                 self._ids = whole.column("person_id").combine_chunks()
-        return counts[0], counts[1]
+        return written
 
-    def write_rejected(self, rejected: pa.Table) -> None:
+    def write_rejected(self, rejected: pa.RecordBatchReader) -> None:
         """Write the rejected rows beside the register's tables."""
-        self._write_file("rejected", "rejected.parquet", rejected, {})
+        target, rows = self._folder / "rejected.parquet", 0
+        with pq.ParquetWriter(target, rejected.schema, compression="zstd", write_page_checksum=True) as sink:
+            for table in _of_rows(rejected, ROW_GROUP_ROWS):
+                sink.write_table(table)
+                rows += table.num_rows
+        self._add("rejected", _entry(target, "rejected.parquet", rows), {})
 
     def finish(
         self, *, accounts: Mapping[str, Account], sources: list[dict[str, Any]], settings: Mapping[str, Any]
@@ -94,25 +115,53 @@ class RegisterWriter:
         }
         write_text(self._folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
-    def _write_file(self, name: str, path: str, table: pa.Table, facts: Mapping[str, Any]) -> None:
+    def _add(self, name: str, entry: dict[str, Any], facts: Mapping[str, Any]) -> None:
+        self._files.setdefault(name, []).append({**entry, **facts})
+
+    def _write_file(self, path: str, table: pa.Table) -> dict[str, Any]:
         target = self._folder / path
         target.parent.mkdir(exist_ok=True)
-        write_table(table, target)
-        entry = {"path": path, "rows": table.num_rows, "bytes": target.stat().st_size, "sha256": sha256(target)}
-        self._files.setdefault(name, []).append({**entry, **facts})
+        write_table(with_sorted_dictionaries(table), target)
+        return _entry(target, path, table.num_rows)
 
     def _write_parts(self, chunks: Iterable[pa.Table], schema: pa.Schema) -> None:
         ids = self._ids.to_numpy(zero_copy_only=False)
         first, counts = 0, [np.empty(0, dtype=np.int32)]
-        for number, (part, next_id) in enumerate(_whole_persons(chunks, schema, self._rows_per_part)):
-            end = len(ids) if next_id is None else int(np.searchsorted(ids, next_id))
-            path = f"dispensings/part-{number:05d}.parquet"
-            self._write_file("dispensings", path, part, {"first_person": first, "persons": end - first})
-            counts.append(_rows_per_person(part.column("person_id"), ids[first:end]))
-            first = end
-        self._write_file(
-            "rows_per_person", "rows_per_person.parquet", pa.table({"dispensings": np.concatenate(counts)}), {}
-        )
+        writing: deque[tuple[Future[dict[str, Any]], dict[str, Any]]] = deque()
+        with ThreadPoolExecutor(self._threads) as pool:
+            for number, (part, next_id) in enumerate(_whole_persons(chunks, schema, self._rows_per_part)):
+                end = len(ids) if next_id is None else int(np.searchsorted(ids, next_id))
+                if len(writing) == self._threads:
+                    self._finish_part(*writing.popleft())
+                written = pool.submit(self._write_file, f"dispensings/part-{number:05d}.parquet", part)
+                writing.append((written, {"first_person": first, "persons": end - first, **counts_of(part)}))
+                counts.append(_rows_per_person(part.column("person_id"), ids[first:end]))
+                first = end
+            while writing:
+                self._finish_part(*writing.popleft())
+        per_person = pa.table({"dispensings": np.concatenate(counts)})
+        self._add("rows_per_person", self._write_file("rows_per_person.parquet", per_person), {})
+
+    def _finish_part(self, written: Future[dict[str, Any]], facts: Mapping[str, Any]) -> None:
+        self._add("dispensings", written.result(), facts)
+
+
+def _entry(file: Path, path: str, rows: int) -> dict[str, Any]:
+    return {"path": path, "rows": rows, "bytes": file.stat().st_size, "sha256": sha256(file)}
+
+
+def _of_rows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+    """Tables of so many rows, the last of what is left, whatever the batches."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(b.num_rows for b in held) >= rows:
+            table = pa.Table.from_batches(held).combine_chunks()
+            whole = table.num_rows // rows * rows
+            yield from (table.slice(start, rows) for start in range(0, whole, rows))
+            held = table.slice(whole).to_batches()
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 def _rows_per_person(sorted_ids: pa.ChunkedArray, ids: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
@@ -123,30 +172,6 @@ def _rows_per_person(sorted_ids: pa.ChunkedArray, ids: npt.NDArray[Any]) -> npt.
         places = np.searchsorted(ids, run.values.to_numpy(zero_copy_only=False))
         counts[places] += np.diff(run.run_ends.to_numpy(), prepend=0).astype(np.int32)
     return counts
-
-
-def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    return pa.table([table.column(field.name).cast(field.type) for field in schema], schema=schema)
-
-
-def _without_duplicates(batches: Iterable[pa.RecordBatch], key: str, counts: list[int]) -> Iterator[pa.Table]:
-    """Rows whose key and fingerprint differ from the row before; sorted input makes identical rows neighbours."""
-    last: tuple[Any, int] | None = None
-    for batch in batches:
-        table = pa.Table.from_batches([batch])
-        if not table.num_rows:
-            continue
-        fingerprint = table.column("fingerprint").to_numpy()
-        repeated = np.zeros(len(fingerprint), dtype=bool)
-        ids = table.column(key).combine_chunks()
-        same_id = pc.equal(ids[1:], ids[:-1]).to_numpy(zero_copy_only=False)
-        repeated[1:] = same_id & (fingerprint[1:] == fingerprint[:-1])
-        repeated[0] = last == (ids[0].as_py(), int(fingerprint[0]))
-        last = (ids[-1].as_py(), int(fingerprint[-1]))
-        kept = table.filter(pa.array(~repeated)).drop_columns(["fingerprint"])
-        counts[0] += kept.num_rows
-        counts[1] += int(repeated.sum())
-        yield kept
 
 
 def _whole_persons(

@@ -1,135 +1,171 @@
-"""A model on disk: a folder whose manifest names the SHA-256 of every file; checked before anything is parsed."""
+"""A model on disk: a folder whose files are checked, as bytes, before anything in them is believed."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prodromal import __version__
 from prodromal.design import Outcome
-from prodromal.errors import BundleError
-from prodromal.features import FeaturePlan
+from prodromal.errors import BundleError, DefinitionError
 from prodromal.files import atomic_folder
+from prodromal.risk.bundle_files import BundleFiles, read_bundle_files
+from prodromal.risk.bundle_plan import check_features, describe_features, read_plan
+from prodromal.risk.facts import check_scores, read_facts
+from prodromal.risk.manifest import CARD, MANIFEST, SIGNATURE, write_manifest
 from prodromal.risk.model import RiskModel
 from prodromal.risk.normaliser import Normaliser
 from prodromal.risk.population import Population
+from prodromal.risk.signature import check_signature, read_private_key, sign_manifest
+from prodromal.risk.strict_json import read_json, write_json
+from prodromal.risk.tree_structure import check_trees
+from prodromal.risk.ubjson import read_ubjson
+from prodromal.trees import StoredTrees
 
-__all__ = ["load", "save"]
-
-_FORMAT = {"format": "prodromal bundle", "version": 1}
-_MANIFEST = "bundle.json"
-_FILES = ("model.ubj", "model.json", "plan.toml", "features.json")
-_LARGEST_FILE = 1 << 28
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
-def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> None:
+__all__ = ["fingerprint", "load", "save", "seal"]
+
+
+def save(
+    model: RiskModel,
+    folder: str | Path,
+    *,
+    replace: bool = False,
+    card: str | None = None,
+    key: str | Path | None = None,
+) -> None:
     """Write a model as a bundle; the folder appears complete or not at all.
+
+    Parameters
+    ----------
+    model : RiskModel
+    folder : path
+    replace : bool
+        Whether an existing bundle may be replaced.
+    card : str, optional
+        Text of ``MODEL_CARD.md``; the manifest covers it.
+    key : path, optional
+        Ed25519 private key in PEM that signs the bundle.
 
     Raises
     ------
     OutputError
         If the folder exists and may not be replaced, or cannot be written.
+    BundleError
+        If the model is one that ``load`` would refuse.
+    DefinitionError
+        If `key` is no private key.
     """
-    contents = {
-        "model.ubj": bytes(model.booster.save_raw("ubj")),
-        "model.json": _json(
-            {
-                "slope": model.slope,
-                "log_mean": model.normaliser.log_mean.tolist(),
-                "reference": model.reference.tolist(),
-                "outcome": asdict(model.outcome),
-                "population": {
-                    "name": model.population.name,
-                    "incidence": model.population.incidence.tolist(),
-                    "mortality": model.population.mortality.tolist(),
-                },
-                "training": dict(model.training),
-                "plan_fingerprint": model.plan.fingerprint,
-            }
-        ),
-        "plan.toml": model.plan.to_toml().encode(),
-        "features.json": _json(
-            [{"name": f.name, "unit": f.unit, "class": f.family, "sentence": f.sentence} for f in model.plan.features]
-        ),
+    facts = {
+        "slope": model.slope,
+        "log_mean": model.normaliser.log_mean.tolist(),
+        "reference": model.reference.tolist(),
+        "outcome": asdict(model.outcome),
+        "population": {
+            "name": model.population.name,
+            "incidence": model.population.incidence.tolist(),
+            "mortality": model.population.mortality.tolist(),
+        },
+        "training": dict(model.training),
+        "plan_fingerprint": model.plan.fingerprint,
     }
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
-    with atomic_folder(Path(folder), replace=replace) as partial:
-        for name, data in contents.items():
-            (partial / name).write_bytes(data)
-        (partial / _MANIFEST).write_bytes(_json({**_FORMAT, "prodromal": __version__, "sha256": hashes}))
+    contents = {
+        "model.ubj": model.trees.ubj,
+        "model.json": write_json(facts),
+        "plan.toml": model.plan.to_toml().encode(),
+        "features.json": write_json(describe_features(model.plan)),
+        **({CARD: card.encode()} if card is not None else {}),
+    }
+    _model(contents, "the model")
+    _publish(contents, Path(folder), replace=replace, key=key)
 
 
-def load(folder: str | Path) -> RiskModel:
-    """Read a bundle, after checking every file against the manifest.
+def load(folder: str | Path, *, require_signature: str | Path | None = None) -> RiskModel:
+    """Read a bundle, after checking every file, and the signature where there is one.
+
+    Parameters
+    ----------
+    folder : path
+    require_signature : path, optional
+        Ed25519 public key in PEM. A bundle that it did not sign is refused.
 
     Raises
     ------
     BundleError
-        If a file is missing, extra, changed, or does not fit the others.
+        If a file is missing, extra, changed, or does not fit the others; if the trees or the numbers are not what a
+        model can have; if the bundle is unsigned, or signed by another key, and must not be.
+    DefinitionError
+        If `require_signature` is no public key.
     """
-    contents = _verified(Path(folder))
-    import xgboost
+    return _model(_checked(Path(folder), require_signature).contents, str(folder))
 
-    try:
-        facts = json.loads(contents["model.json"])
-        plan = FeaturePlan.parse(contents["plan.toml"].decode(), "plan.toml")
-        model = RiskModel(
-            plan=plan,
-            booster=xgboost.Booster(model_file=bytearray(contents["model.ubj"])),
-            slope=float(facts["slope"]),
-            normaliser=Normaliser(np.asarray(facts["log_mean"], dtype=np.float64)),
-            population=_population(facts["population"]),
-            outcome=Outcome(**facts["outcome"]),
-            reference=np.asarray(facts["reference"], dtype=np.float64),
-            training=facts["training"],
-        )
-    except (KeyError, TypeError, ValueError, xgboost.core.XGBoostError) as error:
-        raise BundleError(f"{folder}: the bundle's parts cannot be read as a model") from error
-    if plan.fingerprint != facts["plan_fingerprint"] or model.booster.num_features() != len(plan.features):
-        raise BundleError(f"{folder}: the plan and the trees in the bundle do not belong together")
-    return model
+
+def seal(folder: str | Path, *, key: str | Path | None = None) -> None:
+    """Write the manifest of a sound bundle anew, in the newest format and with its card, signed where there is a key.
+
+    Raises
+    ------
+    BundleError
+        If ``load`` refuses the bundle.
+    DefinitionError
+        If `key` is no private key.
+    OutputError
+        If the bundle cannot be written; the old one then stays.
+    """
+    found = _checked(Path(folder), None)
+    _model(found.contents, str(folder))
+    contents = {**found.contents, **({CARD: found.card} if found.card is not None else {})}
+    _publish(contents, Path(folder), replace=True, key=key)
 
 
 def fingerprint(folder: str | Path) -> str:
     """First 16 hexadecimal digits of the SHA-256 of the manifest."""
-    return hashlib.sha256((Path(folder) / _MANIFEST).read_bytes()).hexdigest()[:16]
+    return hashlib.sha256((Path(folder) / MANIFEST).read_bytes()).hexdigest()[:16]
 
 
-def _verified(folder: Path) -> dict[str, bytes]:
-    path = folder / _MANIFEST
-    if not path.is_file():
-        raise BundleError(f"{folder} is no model bundle: it has no {_MANIFEST}")
+def _checked(folder: Path, require: str | Path | None) -> BundleFiles:
+    files = read_bundle_files(folder)
+    check_signature(files.manifest, files.signature, require=require, where=str(folder))
+    if require is not None and files.card is not None:
+        raise BundleError(f"{folder}: its signature does not cover {CARD}; have it signed anew with 'prodromal sign'")
+    return files
+
+
+def _model(contents: Mapping[str, bytes], where: str) -> RiskModel:
+    facts = read_facts(read_json(contents["model.json"], f"{where}: model.json"), f"{where}: model.json")
+    plan = read_plan(contents["plan.toml"], f"{where}: plan.toml")
+    check_features(read_json(contents["features.json"], f"{where}: features.json"), plan, where)
+    if plan.fingerprint != facts.plan_fingerprint:
+        raise BundleError(f"{where}: the plan and the trees in the bundle do not belong together")
+    document = read_ubjson(contents["model.ubj"], f"{where}: model.ubj")
+    trees = check_trees(document, n_features=len(plan.features), where=f"{where}: model.ubj")
+    check_scores(facts, trees, where)
     try:
-        manifest = json.loads(path.read_bytes())
-        hashes = manifest["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{path} is damaged") from error
-    if {key: manifest.get(key) for key in _FORMAT} != _FORMAT or set(hashes) != set(_FILES):
-        raise BundleError(f"{path} is not the manifest of a bundle of version {_FORMAT['version']}")
-    present = {item.name for item in folder.iterdir()} - {_MANIFEST, "MODEL_CARD.md"}
-    if present != set(_FILES):
-        raise BundleError(
-            f"{folder} has {len(present - set(_FILES))} extra and {len(set(_FILES) - present)} missing files"
-        )
-    contents = {}
-    for name in _FILES:
-        file = folder / name
-        if file.is_symlink() or not file.is_file() or file.stat().st_size > _LARGEST_FILE:
-            raise BundleError(f"{file} is not a plain file of acceptable size")
-        contents[name] = file.read_bytes()
-        if hashlib.sha256(contents[name]).hexdigest() != hashes[name]:
-            raise BundleError(f"{file} differs from the manifest: it was changed or damaged")
-    return contents
+        outcome = Outcome(**facts.outcome.model_dump())
+    except DefinitionError as error:
+        raise BundleError(f"{where}: model.json: {error}") from error
+    table = facts.population
+    return RiskModel(
+        plan=plan,
+        trees=StoredTrees(contents["model.ubj"], document),
+        slope=facts.slope,
+        normaliser=Normaliser(np.asarray(facts.log_mean, dtype=np.float64)),
+        population=Population(table.name, np.asarray(table.incidence), np.asarray(table.mortality)),
+        outcome=outcome,
+        reference=np.asarray(facts.reference, dtype=np.float64),
+        training=facts.training,
+    )
 
 
-def _population(facts: dict[str, Any]) -> Population:
-    return Population(facts["name"], np.asarray(facts["incidence"]), np.asarray(facts["mortality"]))
-
-
-def _json(content: Any) -> bytes:
-    return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
+def _publish(contents: Mapping[str, bytes], folder: Path, *, replace: bool, key: str | Path | None) -> None:
+    manifest = write_manifest(contents)
+    signature = {SIGNATURE: sign_manifest(manifest, read_private_key(key))} if key is not None else {}
+    with atomic_folder(folder, replace=replace) as partial:
+        for name, data in {**contents, **signature, MANIFEST: manifest}.items():
+            (partial / name).write_bytes(data)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prodromal.register import Persons
     from prodromal.risk.normaliser import Normaliser
     from prodromal.risk.population import Population
-    from prodromal.trees import CodedRows, Predictor
+    from prodromal.trees import CodedRows, Predictor, StoredTrees
 
 __all__ = ["RiskModel"]
 
@@ -40,7 +40,7 @@ class RiskModel:
     ----------
     plan : FeaturePlan
         What it measures.
-    booster : xgboost.Booster
+    trees : StoredTrees
         Trees whose margin, times `slope`, is the raw log rate ratio.
     slope : float
         Shrinkage, from sets that the trees had not seen.
@@ -57,13 +57,18 @@ class RiskModel:
     """
 
     plan: FeaturePlan
-    booster: xgboost.Booster
+    trees: StoredTrees
     slope: float
     normaliser: Normaliser
     population: Population
     outcome: Outcome
     reference: _Floats
     training: Mapping[str, Any]
+
+    @property
+    def booster(self) -> xgboost.Booster:
+        """The trees as the library knows them."""
+        return self.trees.booster
 
     @property
     def warning(self) -> str:
@@ -73,7 +78,7 @@ class RiskModel:
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with anything that scores depend on."""
-        digest = hashlib.sha256(bytes(self.booster.save_raw("ubj")))
+        digest = hashlib.sha256(self.trees.ubj)
         digest.update(repr((self.slope, self.plan.fingerprint, asdict(self.outcome), dict(self.training))).encode())
         for numbers in (self.normaliser.log_mean, self.reference, self.population.incidence, self.population.mortality):
             digest.update(np.ascontiguousarray(numbers).tobytes())
@@ -90,9 +95,9 @@ class RiskModel:
     @cached_property
     def predictor(self) -> Predictor | None:
         """The trees made ready for coded rows; None where they are too large for it."""
-        from prodromal.trees import Predictor, read_forest
+        from prodromal.trees import Predictor
 
-        return Predictor.of(read_forest(self.booster))
+        return Predictor.of(self.trees.forest)
 
     def code(self, matrix: FeatureMatrix) -> CodedRows | None:
         """The rows of a matrix by the model's own cut points, equal ones once; None where the trees are too large."""

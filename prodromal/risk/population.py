@@ -188,8 +188,9 @@ def _rates(source: Path | StringIO, where: str) -> _Floats:
         raise DefinitionError(f"{where}: no column {', '.join(missing)}; it needs {', '.join(_COLUMNS)}")
     rates = np.full((2, AGES), np.nan)
     numbers = frame[list(_COLUMNS[1:])].apply(pd.to_numeric, errors="coerce")
-    if numbers.isna().any(axis=None) or (numbers["rate_per_100k"] < 0).any():
-        raise DefinitionError(f"{where}: ages and rates must be numbers, rates 0 or more")
+    values = numbers.to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all() or (values < 0).any() or (values[:, :2] % 1 != 0).any():
+        raise DefinitionError(f"{where}: ages and rates must be numbers, 0 or more, and ages whole")
     for sex, (low, high, rate) in zip(frame["sex"], numbers.itertuples(index=False), strict=True):
         if sex not in {"M", "F"}:
             raise DefinitionError(f"{where}: sex must be M or F")

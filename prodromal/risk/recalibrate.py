@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prodromal.errors import NotEstimable
+from prodromal.errors import DataError, NotEstimable
 from prodromal.risk.normaliser import Normaliser
 from prodromal.risk.poisson import fit_poisson
 
@@ -66,6 +66,8 @@ def recalibrate(model: RiskModel, matrix: FeatureMatrix, cohort: Cohort, persons
 
     Raises
     ------
+    DataError
+        If the cohort consists of matched sets.
     NotEstimable
         If there are fewer than 20 diagnoses, or the slope is not positive: then the score has nothing to say here.
 
@@ -76,6 +78,8 @@ def recalibrate(model: RiskModel, matrix: FeatureMatrix, cohort: Cohort, persons
     incidence is ``exp(a)`` times the old, the new score ``b`` times the old, so people of the same age and sex keep
     their order.
     """
+    if cohort.is_matched:
+        raise DataError("recalibration takes a landmark cohort; these are matched sets, whose cases are too many")
     frame, asked = cohort.frame, model.outcome
     score = model.score(matrix, persons)["score"].to_numpy()
     sex = np.where(frame["sex"] == "F", 1, 0)

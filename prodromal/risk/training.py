@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
 from prodromal.risk.baselines import out_of_fold_baselines
 from prodromal.risk.boosting import OutOfFold, Settings, boost, out_of_fold
 from prodromal.risk.material import prepare
 from prodromal.risk.model import RiskModel
 from prodromal.risk.normaliser import Normaliser, estimate_normaliser
+from prodromal.risk.use import count_use, use_columns
+from prodromal.trees import StoredTrees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from prodromal.design import Cohort
-    from prodromal.features import FeatureMatrix
+    from prodromal.features import FeatureMatrix, FeaturePlan
     from prodromal.risk.boosting import Likelihood
     from prodromal.risk.material import Material
     from prodromal.risk.population import Population
@@ -80,6 +80,7 @@ def train(
     progress: Callable[[int, int], None] | None = None,
     provenance: Mapping[str, str] | None = None,
     simulated: bool = False,
+    codes: Collection[str] | None = None,
 ) -> RiskModel:
     """Train a model on matched sets, or on a landmark cohort.
 
@@ -106,6 +107,8 @@ def train(
         Where the data came from, kept with the model.
     simulated : bool
         Whether the people are simulated, as ``Register.simulated`` tells; every output of the model says so.
+    codes : collection of str, optional
+        ATC codes of the register, as ``Register.codes`` has them; scoring tells which codes were never among them.
 
     Returns
     -------
@@ -129,6 +132,8 @@ def train(
     space = search or SearchSpace()
     material = prepare(matrix, cohort, population, folds=space.folds, seed=seed)
     best = _search(material, space, seed, threads, device, progress)
+    from threadpoolctl import threadpool_limits
+
     # One thread in linear algebra too: the same digits on any machine, and no contest with the folds' threads.
     with threadpool_limits(limits=1):
         slope, slope_error = _slope(best, material.likelihood)
@@ -148,7 +153,7 @@ def train(
     normaliser = Normaliser(normaliser.log_mean + slope * zero)
     return RiskModel(
         plan=matrix.plan,
-        booster=booster,
+        trees=StoredTrees.of(booster),
         slope=slope,
         normaliser=normaliser,
         population=population,
@@ -165,10 +170,22 @@ def train(
             "slope_se": slope_error,
             "age_range": [int(np.min(material.age)), int(np.max(material.age))],
             "out_of_fold": comparison,
+            **_noted_for_drift(material, matrix.plan, codes),
             "provenance": dict(provenance or {}),
             **({"population_of_training": "simulated people", "warning": WARNING} if simulated else {}),
         },
     )
+
+
+def _noted_for_drift(material: Material, plan: FeaturePlan, codes: Collection[str] | None) -> dict[str, Any]:
+    """Use of each group among people at risk, and the codes of the plan's groups: what scoring is compared with."""
+    names, columns = use_columns(plan)
+    chosen = material.at_risk
+    use = count_use(material.X[chosen], columns, material.age[chosen], material.sex[chosen], material.weight[chosen])
+    noted: dict[str, Any] = {"use": use.to_dict(names)} if names else {}
+    if codes:
+        noted["codes"] = sorted(code for code in codes if any(group.matches(code) for group in plan.groups))
+    return noted
 
 
 def _normalise(raw: npt.NDArray[np.float64], material: Material) -> tuple[Normaliser, npt.NDArray[np.float64]]:
@@ -190,6 +207,8 @@ def _search(
     device: str,
     progress: Callable[[int, int], None] | None,
 ) -> OutOfFold:
+    from joblib import Parallel, delayed
+
     trials = space.draw(seed)
     work = Parallel(n_jobs=threads, require="sharedmem", return_as="generator")(
         delayed(out_of_fold)(

@@ -2,7 +2,7 @@
 
 from prodromal.scoring.account import ScoringAccount
 from prodromal.scoring.refusal import refuse
-from prodromal.scoring.run import score_register
+from prodromal.scoring.run import drift_beside, score_register
 from prodromal.scoring.scorer import Scorer
 
-__all__ = ["Scorer", "ScoringAccount", "refuse", "score_register"]
+__all__ = ["Scorer", "ScoringAccount", "drift_beside", "refuse", "score_register"]

@@ -12,16 +12,25 @@ from typing import TYPE_CHECKING, Any
 from prodromal.errors import OutputError
 from prodromal.files import atomic_file, sha256, write_text
 from prodromal.scoring.account import ScoringAccount
+from prodromal.scoring.drift import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "PartDone"]
 
 _JOB = "job.json"
 _LOCK = "lock"
+
+
+@dataclass(frozen=True)
+class PartDone:
+    """Who of a part was scored, and what was seen of them."""
+
+    account: ScoringAccount
+    seen: Seen
 
 
 @dataclass(frozen=True)
@@ -70,21 +79,23 @@ class Journal:
         """The file of a part."""
         return self.folder / f"part-{number:05d}.parquet"
 
-    def done(self, number: int) -> ScoringAccount | None:
-        """The account of a part that an earlier run finished; None if there is none, or its file was changed."""
+    def done(self, number: int) -> PartDone | None:
+        """What is known of a part that an earlier run finished; None if there is none, or its file was changed."""
         entry, file = self._entry(number), self.part(number)
         if not entry.is_file() or not file.is_file():
             return None
         facts = json.loads(entry.read_text("utf-8"))
-        return ScoringAccount(**facts["account"]) if sha256(file) == facts["sha256"] else None
+        if sha256(file) != facts["sha256"]:
+            return None
+        return PartDone(ScoringAccount(**facts["account"]), Seen.from_dict(facts["seen"]))
 
     def writing(self, number: int) -> AbstractContextManager[Path]:
         """Yields the file to write a part to; it takes its name when the block ends without an error."""
         return atomic_file(self.part(number))
 
-    def finish_part(self, number: int, account: ScoringAccount) -> None:
+    def finish_part(self, number: int, done: PartDone) -> None:
         """Note a part as done; without the note it would be made again."""
-        facts = {"account": asdict(account), "sha256": sha256(self.part(number))}
+        facts = {"account": asdict(done.account), "seen": done.seen.to_dict(), "sha256": sha256(self.part(number))}
         write_text(self._entry(number), json.dumps(facts, sort_keys=True))
 
     def drop(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,10 +17,11 @@ from prodromal import __version__
 from prodromal.errors import NotEstimable, OutputError
 from prodromal.features.ahead import ahead, pool
 from prodromal.features.index_dates import IndexDates
-from prodromal.files import atomic_file
+from prodromal.files import atomic_file, write_text
 from prodromal.register.parquet import read_table
 from prodromal.scoring.account import ScoringAccount
-from prodromal.scoring.journal import Journal
+from prodromal.scoring.drift import Drift, Seen, drift_table
+from prodromal.scoring.journal import Journal, PartDone
 from prodromal.scoring.refusal import refuse_of_part, refuse_unknown
 from prodromal.scoring.scorer import Scorer
 
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from prodromal.register import Register
     from prodromal.risk import RiskModel
 
-__all__ = ["score_register"]
+__all__ = ["drift_beside", "score_register"]
 
 _POSITION = "position"
 
@@ -56,8 +60,8 @@ def score_register(
     dates : Dates
         Who is scored when; rows keep their order. ``Everyone`` and ``IndexFile`` need memory for a few parts only.
     output : Path
-        File; it appears complete or not at all. Until then finished parts wait in a folder beside it, and the same job
-        started again makes only those that are missing.
+        File; appears complete or not at all. Until then finished parts wait in a folder beside it, and the same job
+        started again makes only those that are missing. ``NAME.drift.csv`` beside it is ``drift_table``.
     reasons : int
         How many columns ``reason_1..`` stand beside each risk.
     threads : int
@@ -98,10 +102,13 @@ def score_register(
         "reasons": reasons,
     }
     with Journal.open(output, job) as journal:
-        accounts = _score_parts(work, journal, dates, threads, progress)
-        account = ScoringAccount.total([ScoringAccount(sum(unknown.values()), 0, unknown), *accounts.values()])
+        parts = _score_parts(work, journal, dates, threads, progress)
+        of_parts = [part.account for part in parts.values()]
+        account = ScoringAccount.total([ScoringAccount(sum(unknown.values()), 0, unknown), *of_parts])
         if account.scored:
-            _publish(journal, [n for n, part in accounts.items() if part.scored], output, facts, is_ordered=is_ordered)
+            _write_drift(work, [part.seen for part in parts.values()], account.scored, drift_beside(output))
+            with_people = [number for number, part in parts.items() if part.account.scored]
+            _publish(journal, with_people, output, facts, is_ordered=is_ordered)
         journal.drop()
     if not account.scored:
         raise NotEstimable(f"none of the {account.asked} people asked for can be scored ({_list(account.refused)})")
@@ -116,57 +123,82 @@ class _Work:
     scorer: Scorer
     with_position: bool
 
-    def score(self, journal: Journal, number: int, asked: Asked) -> ScoringAccount:
+    def score(self, journal: Journal, number: int, asked: Asked) -> PartDone:
         """Score a part into the journal."""
         self.register.verify_part(asked.part)
         kept, refused = refuse_of_part(asked)
         account = ScoringAccount(len(asked.day), len(kept.day), refused)
         with journal.writing(number) as path:
-            self._write(kept, path)
-        journal.finish_part(number, account)
-        return account
+            seen = self._write(kept, path)
+        done = PartDone(account, seen)
+        journal.finish_part(number, done)
+        return done
 
-    def _write(self, kept: Asked, path: Path) -> None:
-        schema = self.scorer.schema(pa.array(kept.people.ids[:0]).type)
+    def _write(self, kept: Asked, path: Path) -> Seen:
+        schema = self.scorer.schema(pa.int64() if kept.people.ids.dtype.kind == "i" else pa.string())
         if self.with_position:
             schema = schema.append(pa.field(_POSITION, pa.int64()))
+        whole = Seen.total(len(self.scorer.use_names), [])
         with _writer(path, schema) as writer:
             if not len(kept.day):
-                return
+                return whole
             history = self.scorer.builder.reader.read(kept.part, kept.rows)
             row = 0
-            for table in self.scorer.tables(kept.people, history, kept.person, kept.day):
+            for table, seen in self.scorer.score(kept.people, history, kept.person, kept.day):
+                whole += seen
                 places = pa.array(kept.position[row : row + len(table)])
                 writer.write_table(table.append_column(_POSITION, places) if self.with_position else table)
                 row += len(table)
+        return whole
 
 
 def _score_parts(
     work: _Work, journal: Journal, dates: Dates, threads: int, progress: Callable[[int, int], None] | None
-) -> dict[int, ScoringAccount]:
+) -> dict[int, PartDone]:
     parts = len(work.register.parts)
-    accounts: dict[int, ScoringAccount] = {}
+    finished: dict[int, PartDone] = {}
     with pool(threads) as executor:
         jobs = _jobs(work, journal, dates)
-        for done, (number, account) in enumerate(ahead(executor, jobs, depth=threads), start=1):
-            accounts[number] = account
+        for done, (number, part) in enumerate(ahead(executor, jobs, depth=threads), start=1):
+            finished[number] = part
             if progress:
                 progress(done, parts)
-    return accounts
+    return finished
 
 
-def _jobs(work: _Work, journal: Journal, dates: Dates) -> Iterator[Callable[[], tuple[int, ScoringAccount]]]:
+def _jobs(work: _Work, journal: Journal, dates: Dates) -> Iterator[Callable[[], tuple[int, PartDone]]]:
     for number, asked in enumerate(dates.by_part(work.register)):
         known = journal.done(number)
         yield partial(_numbered, number, known) if known else partial(_scored, work, journal, number, asked)
 
 
-def _numbered(number: int, account: ScoringAccount) -> tuple[int, ScoringAccount]:
-    return number, account
+def _numbered(number: int, done: PartDone) -> tuple[int, PartDone]:
+    return number, done
 
 
-def _scored(work: _Work, journal: Journal, number: int, asked: Asked) -> tuple[int, ScoringAccount]:
+def _scored(work: _Work, journal: Journal, number: int, asked: Asked) -> tuple[int, PartDone]:
     return number, work.score(journal, number, asked)
+
+
+def drift_beside(output: Path) -> Path:
+    """Where the drift table of an output stands."""
+    return output.with_name(f"{output.stem}.drift.csv")
+
+
+def _write_drift(work: _Work, seen: list[Seen], scored: int, path: Path) -> None:
+    names = work.scorer.use_names
+    table = drift_table(work.scorer.model, work.register, names, Seen.total(len(names), seen), scored)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Drift._fields)
+    writer.writerows([_number(value) for value in row] for row in table)
+    write_text(path, text.getvalue())
+
+
+def _number(value: object) -> object:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return value
 
 
 def _publish(journal: Journal, parts: list[int], output: Path, facts: Mapping[str, str], *, is_ordered: bool) -> None:

@@ -10,7 +10,9 @@ import pyarrow as pa
 from prodromal.explain import By, Explainer
 from prodromal.explain.reasons import top_reasons
 from prodromal.features.building import Builder
-from prodromal.risk.scored import FLAG_TEXTS
+from prodromal.risk.scored import FLAG_TEXTS, FLAGS
+from prodromal.risk.use import count_use, use_columns
+from prodromal.scoring.drift import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from prodromal.features.kernels import History
     from prodromal.register import Persons
     from prodromal.risk import RiskModel
+    from prodromal.risk.scored import Scored
 
 __all__ = ["Scorer"]
 
@@ -42,6 +45,7 @@ class Scorer:
     def __init__(self, model: RiskModel, *, reasons: int = 0) -> None:
         self.model = model
         self.builder = Builder(model.plan)
+        self.use_names, self._use_columns = use_columns(model.plan)
         self._reasons = reasons
         self._explainer = Explainer(model, by=By.CLASS) if reasons else None
 
@@ -68,11 +72,18 @@ class Scorer:
         Table
             Of the columns of ``schema``, rows in the order asked, at most 50,000 of them.
         """
+        for table, _ in self.score(people, history, person, days):
+            yield table
+
+    def score(
+        self, people: Persons, history: History, person: npt.NDArray[np.int64], days: npt.NDArray[np.int32]
+    ) -> Iterator[tuple[pa.Table, Seen]]:
+        """The tables of ``tables``, each with what was seen of its people."""
         for low in range(0, len(days), ROWS_PER_BLOCK):
             rows = slice(low, low + ROWS_PER_BLOCK)
-            yield self._table(self.builder.matrix(people, history, person[rows], days[rows]), people)
+            yield self._score(self.builder.matrix(people, history, person[rows], days[rows]), people)
 
-    def _table(self, matrix: FeatureMatrix, people: Persons) -> pa.Table:
+    def _score(self, matrix: FeatureMatrix, people: Persons) -> tuple[pa.Table, Seen]:
         coded = self.model.code(matrix)
         margin = self.model.margin(matrix, coded)
         found = self.model.scored(matrix, people, margin)
@@ -86,7 +97,12 @@ class Scorer:
             values = self._explainer.explain(matrix, people, coded=coded, margin=margin).values
             for number, (texts, places) in enumerate(top_reasons(values, self._explainer.labels, self._shown), start=1):
                 columns[f"reason_{number}"] = _texts(texts, places)
-        return pa.table(columns, schema=self.schema(columns["person_id"].type))
+        return pa.table(columns, schema=self.schema(columns["person_id"].type)), self._seen(matrix, people, found)
+
+    def _seen(self, matrix: FeatureMatrix, people: Persons, found: Scored) -> Seen:
+        rows = matrix.person_row
+        use = count_use(matrix, self._use_columns, people.age_years(rows, matrix.days), people.sex[rows])
+        return Seen(use, np.array([(found.marks >> bit & 1).sum() for bit in range(len(FLAGS))], dtype=np.int64))
 
     @property
     def _shown(self) -> int:

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from prodromal.errors import DataError
 from prodromal.sources.engine import identifier, literal
+from prodromal.sources.pages import verify_pages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Layout", "layout", "relation", "structural_rejects"]
 
 _HEADER_BYTES = 1 << 20
+_MOST_COLUMNS = 2_000
 _PYTHON_ENCODING = {"utf-8": "utf-8-sig", "latin-1": "latin-1", "utf-16": "utf-16"}
 # DuckDB's word for what is wrong with a line, and ours.
 _STRUCTURAL = {
@@ -58,6 +60,8 @@ def layout(file: Path, source: Source) -> Layout:
 def _parquet_layout(file: Path) -> Layout:
     import duckdb
 
+    verify_pages(file)
+
     try:
         rows = duckdb.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)])
         return Layout(file, {name: kind for name, kind, *_ in rows.fetchall()}, None)
@@ -85,7 +89,12 @@ def _csv_layout(file: Path, source: Source) -> Layout:
     if "\0" in line or not line.strip():
         raise DataError(f"{file}: the first line is no header of a {source.encoding} file")
     delimiter = source.delimiter or max(",;\t|", key=line.count)
-    names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter))]
+    try:
+        names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter))]
+    except csv.Error as error:
+        raise DataError(f"{file}: the first line is no header: {error}") from error
+    if len(names) > _MOST_COLUMNS:
+        raise DataError(f"{file}: the header has {len(names)} columns, more than {_MOST_COLUMNS}; is it a header?")
     repeated = {name for name in names if names.count(name) > 1}
     if repeated or "" in names:
         raise DataError(f"{file}: the header has {len(repeated)} repeated and {names.count('')} empty column names")
@@ -93,17 +102,16 @@ def _csv_layout(file: Path, source: Source) -> Layout:
 
 
 def relation(shape: Layout, source: Source, rejects: str) -> str:
-    """SQL that reads all columns, a 1-based ``_row_`` in front; lines that cannot be split go to `rejects`."""
+    """SQL that reads all columns in the order of the rows; lines that cannot be split go to `rejects`."""
     file = literal(str(shape.file))
     if shape.delimiter is None:
-        origin = f"read_parquet({file}, file_row_number = true)"
-        return f"(SELECT file_row_number + 1 AS _row_, * EXCLUDE file_row_number FROM {origin})"
+        return f"SELECT * FROM read_parquet({file})"
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in shape.types)
-    return f"""(SELECT row_number() OVER () AS _row_, * FROM read_csv({file}, auto_detect = false,
+    return f"""SELECT * FROM read_csv({file}, auto_detect = false,
         columns = {{{columns}}}, header = true, delim = {literal(shape.delimiter)}, quote = '"', escape = '"',
         encoding = {literal(source.encoding)}, strict_mode = true, null_padding = false, parallel = true,
         store_rejects = true, rejects_limit = 0,
-        rejects_table = '{rejects}_errors', rejects_scan = '{rejects}_scans'))"""
+        rejects_table = '{rejects}_errors', rejects_scan = '{rejects}_scans')"""
 
 
 def structural_rejects(rejects: str, file_number: int) -> str:

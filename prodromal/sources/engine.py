@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from prodromal.errors import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -12,6 +15,10 @@ if TYPE_CHECKING:
     import duckdb
 
 __all__ = ["as_text", "connect", "identifier", "literal"]
+
+
+# The rest is for the parts that are being written, and for what the database does not count.
+_DATABASE_SHARE = 0.6
 
 
 def literal(text: str) -> str:
@@ -29,37 +36,56 @@ def as_text(columns: Iterable[str]) -> str:
     return f"CAST(to_json({{{', '.join(f'{literal(name)}: {name}' for name in columns)}}}) AS VARCHAR)"
 
 
+def _share_of(memory: str) -> str:
+    size = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)", memory)
+    if size is None or not float(size[1]):
+        raise DefinitionError(f"memory '{memory}': write a size such as 2GB or 800MB")
+    return f"{float(size[1]) * _DATABASE_SHARE:.6g}{size[2]}"
+
+
 @contextmanager
 def connect(
     *, readable: Iterable[Path], scratch: Path, threads: int, memory: str
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database file under `scratch`, lock its configuration, and close it at the end.
+    """Open a database in memory that spills to `scratch`, lock its configuration, and close it at the end.
 
     Parameters
     ----------
     readable : iterable of Path
-        Files that may be read.
+        Files that may be read, and folders with all in them.
     scratch : Path
-        Folder for the database and for what does not fit in memory.
+        Folder for what does not fit in memory.
     threads : int
         Threads.
     memory : str
-        Memory limit, such as ``"2GB"``.
+        Memory of the whole job, such as ``"2GB"``; a part of it is the database's.
+
+    Raises
+    ------
+    DefinitionError
+        If `memory` is no size.
     """
     import duckdb
 
-    connection = duckdb.connect(str(scratch / "staging.duckdb"))
-    folders = sorted({str(file.resolve().parent) + "/" for file in readable} | {str(scratch.resolve()) + "/"})
+    limit = _share_of(memory)
+
+    connection = duckdb.connect()
+    places = [path.resolve() for path in (*readable, scratch)]
+    folders = [f"{place}/" for place in places if place.is_dir()]
+    # A database's log is looked for beside it, also where it is opened for reading.
+    files = [f"{place}{ending}" for place in places if not place.is_dir() for ending in ("", ".wal")]
     try:
         for setting in (
             f"threads = {int(threads)}",
-            f"memory_limit = {literal(memory)}",
+            f"memory_limit = {literal(limit)}",
             f"temp_directory = {literal(str(scratch.resolve()))}",
             "preserve_insertion_order = true",
+            "TimeZone = 'UTC'",
             "autoinstall_known_extensions = false",
             "autoload_known_extensions = false",
             "enable_progress_bar = false",
-            f"allowed_directories = [{', '.join(literal(folder) for folder in folders)}]",
+            f"allowed_directories = [{', '.join(map(literal, folders))}]",
+            f"allowed_paths = [{', '.join(map(literal, files))}]",
             "enable_external_access = false",
             "lock_configuration = true",
         ):

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prodromal.errors import DataError, OutputError
 from prodromal.files import atomic_folder, sha256
 from prodromal.register.writer import RegisterWriter
 from prodromal.sources.engine import connect
-from prodromal.sources.returns import settle_returns
 from prodromal.sources.staging import Staging
 from prodromal.tables import TABLES, Account
 
 if TYPE_CHECKING:
-    from collections import Counter
+    from collections.abc import Mapping
 
     import duckdb
 
@@ -31,10 +31,21 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Ingested:
-    """What an ingest published: the folder and the account of each table."""
+    """What an ingest published.
+
+    Parameters
+    ----------
+    folder : Path
+        The register.
+    accounts : dict of str to Account
+        The account of each table.
+    facts : mapping
+        What the source had to say besides.
+    """
 
     folder: Path
     accounts: dict[str, Account]
+    facts: Mapping[str, Any]
 
 
 def ingest(
@@ -58,7 +69,7 @@ def ingest(
     threads : int
         Threads for reading and sorting.
     memory : str
-        Memory for staging, such as ``"2GB"``; what does not fit goes to disk beside `output`.
+        Memory of the whole job, such as ``"2GB"``; what does not fit goes to disk beside `output`.
     rows_per_part : int
         About how many dispensings a part holds; persons are never split.
     replace : bool
@@ -80,18 +91,30 @@ def ingest(
         If `output` exists and may not be replaced, or cannot be written.
     """
     say = progress or (lambda _: None)
-    files = [file for table in source.tables for file in table.files]
+    files = [*source.readable, *(file for table in source.tables for file in table.origins)]
     with ExitStack() as stack:
         folder = stack.enter_context(atomic_folder(output, replace=replace))
         scratch = Path(
             stack.enter_context(tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.scratch"))
         )
         connection = stack.enter_context(connect(readable=files, scratch=scratch, threads=threads, memory=memory))
+        hashes = stack.enter_context(ThreadPoolExecutor(1)).submit(_sources, source)
+        writer = RegisterWriter(folder, rows_per_part=rows_per_part, threads=threads)
         try:
-            accounts = _fill(source, folder, connection, rows_per_part, say)
+            facts = _prepared(source, connection, say)
+            accounts = _fill(source, writer, connection, say)
         except Exception as error:
             raise _translated(error) from error
-    return Ingested(output, accounts)
+        writer.finish(accounts=accounts, sources=hashes.result(), settings=_settings(source, facts))
+    return Ingested(output, accounts, facts)
+
+
+def _prepared(source: Source, connection: duckdb.DuckDBPyConnection, say: Progress) -> dict[str, Any]:
+    if source.prepare is None:
+        return dict(source.settings)
+    say("preparing")
+    found = source.prepare(connection)
+    return {**source.settings, **(found or {})}
 
 
 def _translated(error: Exception) -> Exception:
@@ -105,72 +128,71 @@ def _translated(error: Exception) -> Exception:
 
 
 def _fill(
-    source: Source, folder: Path, connection: duckdb.DuckDBPyConnection, rows_per_part: int, say: Progress
+    source: Source, writer: RegisterWriter, connection: duckdb.DuckDBPyConnection, say: Progress
 ) -> dict[str, Account]:
     staging = Staging(connection, source)
     for name in TABLES:
         if source.table(name) is not None or (name == "persons" and source.derive_persons):
             say(f"reading {name}")
             staging.load(name)
-    settle_returns(connection)
-    _refuse_too_many_rejected(staging, source)
-    writer = RegisterWriter(folder, person_id=staging.id_type, rows_per_part=rows_per_part)
+            _refuse_faulty(staging.account(name), source)
     accounts = {}
     for name in staging.loaded:
         say(f"sorting and writing {name}")
-        rows, duplicate = writer.write(TABLES[name], staging.sorted(name))
-        counted = staging.count(name)
-        accounts[name] = Account(
-            name,
-            sum(counted.values()),
-            rows,
-            duplicate + counted["duplicate"],
-            _reasons(counted),
-            staging.repaired(name),
-        )
+        written = writer.write(TABLES[name], staging.sorted(name), person_id=staging.id_type)
+        accounts[name] = staging.account(name, written)
+        if accounts[name].kept != written.rows:
+            raise DataError(f"{name}: {written.rows} rows were written but {accounts[name].kept} should have been")
     writer.write_rejected(staging.rejected())
-    sources = [
-        {"table": table.table, "file": file.name, "bytes": file.stat().st_size, "sha256": sha256(file)}
-        for table in source.tables
-        for file in table.files
-    ]
-    writer.finish(
-        accounts=accounts,
-        sources=sources,
-        settings={
-            "preset": source.preset,
-            "date_format": source.date_format,
-            "extracted_on": source.extracted_on.isoformat(),
-            "max_rejected": source.max_rejected,
-            "simulated": _is_simulated(source),
-        },
-    )
     return accounts
+
+
+def _sources(source: Source) -> list[dict[str, Any]]:
+    """Name, size and hash of every file, one entry for each table that it serves."""
+    hashes: dict[Path, str] = {}
+    found = []
+    named = [(table.table, file) for table in source.tables for file in table.origins]
+    named += [(source.name, path) for path in source.readable]
+    named += [("atc_ddd", source.atc_ddd)] if source.atc_ddd else []
+    for table, file in named:
+        if file.is_file():
+            hashes[file] = hashes.get(file) or sha256(file)
+            found.append({"table": table, "file": file.name, "bytes": file.stat().st_size, "sha256": hashes[file]})
+    return found
+
+
+def _settings(source: Source, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "preset": source.preset,
+        "date_format": source.date_format,
+        "extracted_on": source.extracted_on.isoformat(),
+        "max_rejected": source.max_rejected,
+        "simulated": _is_simulated(source),
+        "source": source.name,
+        source.name: dict(facts),
+    }
 
 
 def _is_simulated(source: Source) -> bool:
     """Whether a file comes from `prodromal simulate`, which leaves its account beside what it writes."""
     folders = {
-        folder for table in source.tables for file in table.files for folder in (file.parent, file.parent.parent)
+        folder for table in source.tables for file in table.origins for folder in (file.parent, file.parent.parent)
     }
     return any((folder / "simulation.json").is_file() for folder in folders)
 
 
-def _reasons(counted: Counter[str]) -> dict[str, int]:
-    return {rule: rows for rule, rows in counted.items() if rule not in {"", "duplicate"}}
-
-
-def _refuse_too_many_rejected(staging: Staging, source: Source) -> None:
-    for name in staging.loaded:
-        counted = staging.count(name)
-        read, rejected = sum(counted.values()), _reasons(counted)
-        total = sum(rejected.values())
-        if read == 0 and name in {"persons", "dispensings"}:
-            raise DataError(f"table {name} has a header but no rows")
-        if total > source.max_rejected * read:
-            reasons = ", ".join(f"{rule} {rows}" for rule, rows in sorted(rejected.items(), key=lambda item: -item[1]))
-            raise DataError(
-                f"{name}: {total} of {read} rows would be rejected ({reasons}), more than the "
-                f"{source.max_rejected:.3g} share allowed; mend the source or the column map, or raise --max-rejected "
-                "to keep the rejected rows in rejected.parquet"
-            )
+def _refuse_faulty(account: Account, source: Source) -> None:
+    """Stop before anything is written if a table is empty or too many of its rows are rejected."""
+    if account.read == 0 and account.table in {"persons", "dispensings"}:
+        table = source.table(account.table)
+        header = "a header but " if table is not None and table.files else ""
+        raise DataError(f"table {account.table} has {header}no rows")
+    total = sum(account.rejected.values())
+    if total > source.max_rejected * account.read:
+        by_size = sorted(account.rejected.items(), key=lambda item: (-item[1], item[0]))
+        reasons = ", ".join(f"{rule} {rows}" for rule, rows in by_size)
+        raise DataError(
+            f"{account.table}: {total} of {account.read} rows would be rejected ({reasons}), more than the "
+            f"{source.max_rejected:.3g} share allowed; mend the source or the column map, or raise --max-rejected "
+            "to keep the rejected rows in rejected.parquet"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prodromal.errors import DataError
-from prodromal.sources.engine import as_text, literal
+from prodromal.sources.engine import literal
 from prodromal.tables import TABLES
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["derive_persons", "settle_persons"]
 
-_WHOLE_NUMBER = "-?(0|[1-9][0-9]{0,17})"
+_WHOLE_NUMBER = "0|-?[1-9][0-9]{0,17}"
 
 
 def derive_persons(connection: duckdb.DuckDBPyConnection, ids: str, constants: Mapping[str, str]) -> None:
@@ -31,13 +31,13 @@ def derive_persons(connection: duckdb.DuckDBPyConnection, ids: str, constants: M
             raise DataError(f"persons made from dispensings need --set {needed}=YYYY-MM-DD")
     dates = ", ".join(f"CAST({literal(constants[name])} AS DATE)" for name in ("observed_from", "observed_to"))
     connection.execute(
-        f"""INSERT INTO persons (file, row, person_id, sex, observed_from, observed_to, fingerprint, repairs)
-        SELECT 0, row_number() OVER (ORDER BY person_id), person_id, 'U', {dates}, 0, 1
-        FROM (SELECT DISTINCT person_id FROM ({ids}))"""
+        f"""INSERT INTO persons (person_id, sex, observed_from, observed_to, fingerprint, repairs)
+        SELECT person_id, 'U', {dates}, 0, 1
+        FROM (SELECT DISTINCT person_id FROM ({ids}) WHERE person_id <> '') ORDER BY person_id"""
     )
 
 
-def settle_persons(connection: duckdb.DuckDBPyConnection, latest: str, shortened: int) -> str:
+def settle_persons(connection: duckdb.DuckDBPyConnection, latest: str, repairs: list[str]) -> str:
     """Set repeated persons aside, end observation at death or extract, and make the table ``person`` to join to.
 
     Parameters
@@ -46,8 +46,8 @@ def settle_persons(connection: duckdb.DuckDBPyConnection, latest: str, shortened
         Holds the staged persons.
     latest : str
         SQL date of the extract.
-    shortened : int
-        Bit that marks a person whose observation was shortened.
+    repairs : list of str
+        Names of the bits of ``repairs``; those of this function are appended.
 
     Returns
     -------
@@ -55,26 +55,50 @@ def settle_persons(connection: duckdb.DuckDBPyConnection, latest: str, shortened
         DuckDB's type of the ids: BIGINT if all are whole numbers, else VARCHAR.
     """
     run = connection.execute
-    run(
-        """UPDATE persons SET rule = 'duplicate' WHERE rule IS NULL AND (file, row) NOT IN
-        (SELECT (file, row) FROM persons WHERE rule IS NULL
-         QUALIFY row_number() OVER (PARTITION BY person_id, fingerprint ORDER BY file, row) = 1)"""
+    kept = (
+        "SELECT persons.rowid AS place, * FROM persons ANTI JOIN out_of_persons ON persons.rowid = out_of_persons.row"
     )
-    raw = as_text(TABLES["persons"].names)
+    kept += " WHERE persons.rule IS NULL"
+    own = ", ".join(TABLES["persons"].names)
     run(
-        f"""UPDATE persons SET rule = 'conflicting_person', raw = {raw} WHERE rule IS NULL AND person_id IN
-        (SELECT person_id FROM persons WHERE rule IS NULL GROUP BY person_id HAVING count(*) > 1)"""
+        f"""INSERT INTO out_of_persons SELECT place, 'duplicate' FROM ({kept})
+        QUALIFY row_number() OVER (PARTITION BY {own}, fingerprint ORDER BY place) > 1"""
     )
-    run("UPDATE persons SET death_date = NULL WHERE death_date = DATE '9999-12-31'")
+    run(
+        f"""INSERT INTO out_of_persons SELECT place, 'conflicting_person' FROM ({kept})
+        QUALIFY count(*) OVER (PARTITION BY person_id) > 1"""
+    )
+    _settle_deaths(connection, latest, repairs)
+    repairs.append("observed_to_shortened")
+    shortened = 1 << (len(repairs) - 1)
     last_day = f"least({latest}, coalesce(death_date, {latest}))"
     run(
         f"UPDATE persons SET observed_to = {last_day}, repairs = repairs | {shortened} "
         f"WHERE rule IS NULL AND observed_to > {last_day}"
     )
-    run(f"UPDATE persons SET rule = 'never_observed', raw = {raw} WHERE rule IS NULL AND observed_to < observed_from")
+    run(f"INSERT INTO out_of_persons SELECT place, 'never_observed' FROM ({kept}) WHERE observed_to < observed_from")
+    ((whole,),) = run(
+        f"SELECT coalesce(bool_and(regexp_full_match(person_id, '{_WHOLE_NUMBER}')), FALSE) FROM ({kept})"
+    ).fetchall()
+    id_type = "BIGINT" if whole else "VARCHAR"
     run(
-        "CREATE TABLE person AS SELECT person_id, birth_date, death_date, observed_from, observed_to "
-        "FROM persons WHERE rule IS NULL"
+        f"""CREATE TABLE person AS
+        SELECT CAST(person_id AS {id_type}) AS person_id, birth_date, death_date, observed_from, observed_to
+        FROM ({kept})"""
     )
-    ((whole,),) = run(f"SELECT bool_and(regexp_full_match(person_id, '{_WHOLE_NUMBER}')) FROM person").fetchall()
-    return "BIGINT" if whole else "VARCHAR"
+    return id_type
+
+
+def _settle_deaths(connection: duckdb.DuckDBPyConnection, latest: str, repairs: list[str]) -> None:
+    """Nobody is known to have died after the extract: a placeholder, an error, or a month that is not over."""
+    connection.execute("UPDATE persons SET death_date = NULL WHERE death_date = DATE '9999-12-31'")
+    incomplete = 1 << repairs.index("death_date_incomplete") if "death_date_incomplete" in repairs else 0
+    repairs.append("death_after_extract")
+    connection.execute(
+        f"UPDATE persons SET death_date = {latest} WHERE death_date > {latest} AND repairs & {incomplete} > 0 "
+        f"AND date_trunc('year', death_date) = date_trunc('year', {latest})"
+    )
+    connection.execute(
+        f"UPDATE persons SET death_date = NULL, repairs = repairs | {1 << (len(repairs) - 1)} "
+        f"WHERE death_date > {latest}"
+    )

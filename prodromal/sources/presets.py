@@ -22,6 +22,8 @@ class Preset:
 
 _SWEDISH_ID = ("lopnr", "p444_lopnr_personnr", "lopnr_personnr")
 
+_NORWEGIAN_ID = ("pasientlopenr", "pasient_lopenummer", "lopenr")
+
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "canonical": Preset("columns bear the canonical names"),
@@ -34,6 +36,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "atc": ("atc",),
                     "ddd": ("fddd",),
                     "quantity": ("antal",),
+                    "strength": ("styrknum",),
+                    "strength_unit": ("styrkaenhet",),
+                    "pack_size": ("antnum",),
                 },
                 "persons": {
                     "person_id": _SWEDISH_ID,
@@ -54,12 +59,35 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "atc": ("atc",),
                     "ddd": ("volume", "vol_ddd"),
                     "quantity": ("apk",),
+                    "strength": ("strnum",),
+                    "strength_unit": ("strunit",),
+                    "pack_size": ("packsize",),
                 },
                 "persons": {
                     "person_id": ("pnr", "id"),
                     "sex": ("koen", "kon", "sex"),
                     "birth_date": ("foed_dag", "fdato", "birthdate"),
                     "death_date": ("doddato", "deathdate"),
+                },
+            },
+        ),
+        "norway": Preset(
+            "Norwegian prescribed drug registry (NorPD, since 2018 LMR) with the population register; its names differ "
+            "from delivery to delivery and are to be confirmed against the documentation that came with yours",
+            {
+                "dispensings": {
+                    "person_id": _NORWEGIAN_ID,
+                    "dispensed_on": ("utleveringsdato", "utlevering_dato"),
+                    "atc": ("atckode", "atc_kode"),
+                    "ddd": ("ordinasjonantallddd", "antall_ddd"),
+                    "quantity": ("ordinasjonantallpakninger", "antall_pakninger"),
+                },
+                "persons": {
+                    "person_id": _NORWEGIAN_ID,
+                    "sex": ("pasientkjonn", "kjonn"),
+                    "birth_date": ("pasientfodselsdato", "fodselsdato", "pasientfodtar", "fodt_ar"),
+                    "death_date": ("pasientdodsdato", "dodsdato"),
+                    "region": ("pasientbostedfylke", "fylke"),
                 },
             },
         ),

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prodromal.errors import DefinitionError
+from prodromal.sources.doses import AUXILIARY
 from prodromal.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import date
     from pathlib import Path
+
+    import duckdb
+
+    from prodromal.sources.relation import Relation
 
 __all__ = ["Source", "TableSource"]
 
@@ -21,34 +26,44 @@ _DELIMITERS = (None, ",", ";", "\t", "|")
 
 @dataclass(frozen=True)
 class TableSource:
-    """Files of one table and how its columns are named in them.
+    """Where the rows of one table are and how its columns are named there.
 
     Parameters
     ----------
     table : str
         Canonical table.
     files : tuple of Path
-        CSV (also ``.gz``) or Parquet files; all hold the same columns.
+        CSV (also ``.gz``) or Parquet files; all hold the same columns. Empty if there is a `relation`.
     columns : mapping of str to str
-        Canonical column to source column. Columns left out are looked for under their canonical name and under the
+        Canonical column to source column; of dispensings also ``strength, strength_unit, pack_size, route``, from
+        which missing DDDs are computed. Columns left out are looked for under their canonical name and under the
         names that the preset knows, whatever their case.
     constants : mapping of str to str
         Canonical column to one value for every row, dates as YYYY-MM-DD.
+    relation : Relation, optional
+        Rows that the source prepares itself, instead of `files`.
     """
 
     table: str
-    files: tuple[Path, ...]
+    files: tuple[Path, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
+    relation: Relation | None = None
 
     def __post_init__(self) -> None:
+        if self.files and self.relation is not None:
+            raise DefinitionError(f"table {self.table} comes from files or from a relation, not from both")
         if self.table not in TABLES:
             raise DefinitionError(f"there is no table '{self.table}'; the tables are {', '.join(TABLES)}")
+        known = (*TABLES[self.table].names, *AUXILIARY.get(self.table, ()))
         for name in (*self.columns, *self.constants):
-            if name not in TABLES[self.table].names:
-                raise DefinitionError(
-                    f"table {self.table} has no column '{name}'; it has {', '.join(TABLES[self.table].names)}"
-                )
+            if name not in known:
+                raise DefinitionError(f"table {self.table} has no column '{name}'; it has {', '.join(known)}")
+
+    @property
+    def origins(self) -> tuple[Path, ...]:
+        """The files that the rows come from; they are hashed into the manifest."""
+        return self.files if self.relation is None else self.relation.files
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,19 @@ class Source:
         The last day that the delivery can contain; rows dated later are rejected.
     max_rejected : float
         Largest share of rejected rows (0-1) in any table; above it nothing is published.
+    atc_ddd : Path, optional
+        ATC/DDD index, CSV with columns ``atc_code, ddd, uom, adm_r``: missing DDDs are computed from strength, pack
+        size and packs (``quantity``), where they name one.
+    name : str
+        Of the source: csv, omop, meds or fhir.
+    prepare : callable, optional
+        Called once with the staging connection before the first table is read; makes what relations need, and may
+        return what the manifest is to say besides `settings`.
+    settings : mapping
+        What else the manifest is to say, under `name`.
+    readable : tuple of Path
+        Further files that the staging connection may read: a database, prepared files. Folders are read whole; files
+        are hashed into the manifest.
     """
 
     tables: tuple[TableSource, ...]
@@ -86,6 +114,11 @@ class Source:
     preset: str | None = None
     derive_persons: bool = False
     max_rejected: float = 0.001
+    atc_ddd: Path | None = None
+    name: str = "csv"
+    prepare: Callable[[duckdb.DuckDBPyConnection], Mapping[str, Any] | None] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    readable: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if self.decimal not in {".", ","}:

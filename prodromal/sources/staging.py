@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from prodromal.errors import DataError
-from prodromal.sources.columns import Parsed, SourceColumn, absent, parse
-from prodromal.sources.delimited import Layout, layout, relation, structural_rejects
+from prodromal.sources import verdicts
+from prodromal.sources.delimited import layout, relation, structural_rejects
+from prodromal.sources.doses import compute_ddd, read_index
 from prodromal.sources.engine import identifier, literal
+from prodromal.sources.matching import dose_columns, find_columns, parse_columns
 from prodromal.sources.persons import derive_persons, settle_persons
-from prodromal.sources.presets import PRESETS
-from prodromal.sources.statement import create, insert
-from prodromal.tables import TABLES, Column, Kind, Table
+from prodromal.sources.relation import FILE, ROW, Relation
+from prodromal.sources.returns import settle_returns
+from prodromal.sources.statement import create, insert, rules_of_persons
+from prodromal.tables import TABLES, Account, Kind, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import duckdb
     import pyarrow as pa
 
+    from prodromal.register.order import Written
     from prodromal.sources.spec import Source, TableSource
 
 __all__ = ["Staging"]
 
 _BATCH_ROWS = 500_000
+# Rows that agree in so many columns of the canonical order are few; the writer puts them in order.
+_SORTED_COLUMNS = 3
 
 
 class Staging:
-    """Loads tables into DuckDB and hands them out sorted.
+    """Loads tables into DuckDB, judges their rows and hands the kept ones out sorted.
+
+    A staged table ``x`` holds every row that could be split into columns, its ``rule`` set where parsing rejects it;
+    ``out_of_x`` the rows (``rowid``) that are rejected later; ``rejected`` all rejected rows of all tables.
 
     Parameters
     ----------
@@ -43,134 +50,135 @@ class Staging:
         self._connection = connection
         self._source = source
         self._repairs: dict[str, list[str]] = {}
+        self._accounts: dict[str, Account] = {}
         self.loaded: list[str] = []
         self.id_type = "VARCHAR"
+        verdicts.create_rejected(connection)
 
     def load(self, name: str) -> None:
         """Read, type and judge all rows of a table; ``persons`` must come first."""
-        self._connection.execute(create(TABLES[name]))
         source = self._source.table(name)
-        if name == "persons" and self._source.derive_persons:
+        origins = [] if source is None or self._derives(name) else list(self._origins(source))
+        placed = any(ROW in origin.types or FILE in origin.types for _, origin in origins)
+        self._run(create(TABLES[name], id_type=self.id_type, placed=placed, dosed=self._is_dosed(name)))
+        self._run(f"CREATE TABLE out_of_{name} (row BIGINT, rule VARCHAR)")
+        files = [file.name for file in source.origins] if source else []
+        self._repairs[name] = []
+        if self._derives(name):
             self._derive_persons()
-        elif source is not None:
-            for number, file in enumerate(source.files):
-                self._load_file(TABLES[name], source, number, file)
+        starts = [self._insert(TABLES[name], source, *origin, placed=placed) for origin in origins if source]
+        for _, origin in origins:
+            if origin.rejects is not None:
+                verdicts.note_split(self._connection, name, origin.rejects, files)
+        if self._is_dosed(name):
+            self._compute_ddd(name)
+        self._settle(name)
+        verdicts.note_rejected(self._connection, name, files, None if placed else starts)
+        self._accounts[name] = verdicts.count(self._connection, name)
         self.loaded.append(name)
-        if name == "persons":
-            self._repairs[name].append("observed_to_shortened")
-            self.id_type = settle_persons(self._connection, self._latest, 1 << (len(self._repairs[name]) - 1))
 
-    def count(self, name: str) -> Counter[str]:
-        """Rows by rule; the empty rule counts the rows kept so far."""
-        rows = self._connection.execute(f"SELECT coalesce(rule, ''), count(*) FROM {name} GROUP BY ALL").fetchall()
-        return Counter(dict(rows))
-
-    def repaired(self, name: str) -> dict[str, int]:
-        """Kept rows by what was repaired in them."""
-        names = self._repairs[name]
-        if not names:
-            return {}
-        sums = ", ".join(f"count_if(repairs & {1 << bit} > 0)" for bit in range(len(names)))
-        (row,) = self._connection.execute(f"SELECT {sums} FROM {name} WHERE rule IS NULL").fetchall()
-        return {repair: rows for repair, rows in zip(names, row, strict=True) if rows}
+    def account(self, name: str, written: Written | None = None) -> Account:
+        """The account of a loaded table; duplicates among its kept rows are known when it is `written`."""
+        found = self._accounts[name]
+        if written is None:
+            return found
+        bits = {repair: written.repaired(1 << bit) for bit, repair in enumerate(self._repairs[name])}
+        repaired = {repair: rows for repair, rows in bits.items() if rows}
+        kept, duplicate = found.kept - written.duplicate, found.duplicate + written.duplicate
+        return replace(found, kept=kept, duplicate=duplicate, repaired=repaired)
 
     def sorted(self, name: str) -> Iterator[pa.RecordBatch]:
-        """Kept rows in canonical order with their fingerprint, in batches."""
-        table = TABLES[name]
-        chosen = ", ".join(
-            f"CAST({c.name} AS {self.id_type}) AS {c.name}" if c.kind is Kind.ID else c.name for c in table.columns
-        )
-        order = ", ".join(f"{column} NULLS FIRST" for column in (*table.sort, "fingerprint"))
-        result = self._connection.sql(
-            f"SELECT * FROM (SELECT {chosen}, fingerprint FROM {name} WHERE rule IS NULL) ORDER BY {order}"
-        )
-        yield from result.to_arrow_reader(_BATCH_ROWS)
+        """Kept rows in batches, by the first columns of the canonical order, with their fingerprint and repairs.
 
-    def rejected(self) -> pa.Table:
+        Rows that are equal in these columns come in any order.
+        """
+        table = TABLES[name]
+        ids = self.id_type
+        chosen = ", ".join(
+            f"CAST({c.name} AS {ids}) AS {c.name}" if c.kind is Kind.ID else c.name for c in table.columns
+        )
+        order = ", ".join(f"{column} NULLS FIRST" for column in table.sort[:_SORTED_COLUMNS])
+        kept = f"SELECT {chosen}, fingerprint, repairs FROM {verdicts.kept(self._connection, name)}"
+        yield from self._connection.sql(f"SELECT * FROM ({kept}) ORDER BY {order}").to_arrow_reader(_BATCH_ROWS)
+
+    def rejected(self) -> pa.RecordBatchReader:
         """Rejected rows of all tables: table, file, row (of those that could be split) or line, rule, raw text."""
-        parts = []
-        for name in self.loaded:
-            source = self._source.table(name)
-            files = ", ".join(literal(file.name) for file in source.files) if source else ""
-            parts.append(
-                f'SELECT {literal(name)} AS "table", (CAST([{files}] AS VARCHAR[]))[file + 1] AS file, '
-                f"row, line, rule, raw FROM {name} WHERE rule IS NOT NULL AND rule <> 'duplicate'"
-            )
-        order = 'ORDER BY "table", file, row NULLS LAST, line, rule'
-        return self._connection.sql(f"{' UNION ALL '.join(parts)} {order}").to_arrow_table()
+        order = 'ORDER BY "table", file, row NULLS LAST, line, rule, raw'
+        return self._connection.sql(f"SELECT * FROM rejected {order}").to_arrow_reader(_BATCH_ROWS)
+
+    def _run(self, sql: str) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(sql)
 
     @property
     def _latest(self) -> str:
         return f"DATE '{self._source.extracted_on.isoformat()}'"
 
-    def _load_file(self, table: Table, source: TableSource, number: int, file: Path) -> None:
-        shape = layout(file, self._source)
-        found = self._find_columns(table, source, shape)
-        parsed = {column.name: self._parse(column, source, shape, found) for column in table.columns}
+    def _derives(self, name: str) -> bool:
+        return name == "persons" and self._source.derive_persons
+
+    def _origins(self, source: TableSource) -> Iterator[tuple[str, Relation]]:
+        if source.relation is not None:
+            yield f"relation of {source.table}", self._described(source.relation)
+        for number, file in enumerate(source.files):
+            shape = layout(file, self._source)
+            rejects = f"rejects_{source.table}_{number}_{len(self.loaded)}"
+            lines = None if shape.delimiter is None else structural_rejects(rejects, number)
+            yield str(file), Relation(relation(shape, self._source, rejects), shape.types, rejects=lines)
+
+    def _described(self, origin: Relation) -> Relation:
+        if origin.types:
+            return origin
+        columns = self._run(f"DESCRIBE SELECT * FROM ({origin.sql})").fetchall()
+        return replace(origin, types={name: kind for name, kind, *_ in columns})
+
+    def _insert(self, table: Table, source: TableSource, place: str, origin: Relation, *, placed: bool) -> int:
+        """Load rows of one origin; the ``rowid`` of the first."""
+        ((first,),) = self._run(f"SELECT count(*) FROM {table.name}").fetchall()
+        found = find_columns(table, source, place, origin.columns, self._source.preset)
+        parsed = parse_columns(table, source, self._source, origin.types, found, self.id_type)
         self._repairs[table.name] = [name for p in parsed.values() for name, _ in p.repaired]
-        rejects = f"rejects_{table.name}_{number}"
-        self._connection.execute(
-            insert(
-                table,
-                parsed,
-                file=number,
-                origin=relation(shape, self._source, rejects),
-                all_columns=shape.types,
-                used_columns=found.values(),
-                latest=self._latest,
-            )
-        )
-        if shape.delimiter is not None:
-            self._connection.execute(
-                f"INSERT INTO {table.name} (file, line, rule, raw) {structural_rejects(rejects, number)}"
-            )
+        doses = dose_columns(source, self._source, place, origin.types) if self._is_dosed(table.name) else None
+        used = list(found.values())
+        self._run(insert(table, parsed, origin, used_columns=used, placed=placed, latest=self._latest, doses=doses))
+        return int(first)
 
-    def _find_columns(self, table: Table, source: TableSource, shape: Layout) -> dict[str, str]:
-        known = PRESETS[self._source.preset].names.get(table.name, {}) if self._source.preset else {}
-        by_lower = {name.lower(): name for name in shape.types}
-        found = {}
-        for column in table.columns:
-            if column.name in source.constants:
-                continue
-            asked = source.columns.get(column.name)
-            if asked is not None and asked not in shape.types:
-                raise DataError(f"{shape.file}: no column '{asked}' for {column.name}; it has {_listed(shape)}")
-            names = (column.name, *known.get(column.name, ()))
-            match = asked or next((by_lower[name] for name in map(str.lower, names) if name in by_lower), None)
-            if match is not None:
-                found[column.name] = match
-            elif column.required:
-                raise DataError(
-                    f"{shape.file}: no column for {table.name}.{column.name} ({column.meaning}); it has "
-                    f"{_listed(shape)}. Name it with --map {table.name}.{column.name}=COLUMN, or give all rows one "
-                    f"value with --set {table.name}.{column.name}=VALUE"
-                )
-        return found
+    def _is_dosed(self, name: str) -> bool:
+        return name == "dispensings" and self._source.atc_ddd is not None
 
-    def _parse(self, column: Column, source: TableSource, shape: Layout, found: dict[str, str]) -> Parsed:
-        if column.name in source.constants:
-            return parse(column, SourceColumn(literal(source.constants[column.name]), "VARCHAR"))
-        if column.name not in found:
-            return absent(column)
-        name = found[column.name]
-        return parse(
-            column, SourceColumn(identifier(name), shape.types[name], self._source.date_format, self._source.decimal)
+    def _compute_ddd(self, name: str) -> None:
+        assert self._source.atc_ddd is not None
+        bits = [1 << (len(self._repairs[name]) + place) for place in range(2)]
+        self._repairs[name] += ["ddd_computed", "ddd_ambiguous"]
+        compute_ddd(self._connection, read_index(self._source.atc_ddd), *bits)
+
+    def _settle(self, name: str) -> None:
+        if name == "persons":
+            self.id_type = settle_persons(self._connection, self._latest, self._repairs[name])
+            return
+        self._judge_beside_persons(TABLES[name])
+        if name == "dispensings":
+            settle_returns(self._connection)
+
+    def _judge_beside_persons(self, table: Table) -> None:
+        rules = " ".join(f"WHEN {rule.condition} THEN {literal(rule.name)}" for rule in rules_of_persons(table))
+        joins = "LEFT JOIN person ON person.person_id = x.person_id"
+        if table.name == "relatives":
+            joins += " LEFT JOIN person AS relative ON relative.person_id = x.relative_id"
+        own = ", ".join(["x.rowid AS row", "x.rule", *(f"x.{column}" for column in table.names)])
+        self._run(
+            f"""INSERT INTO out_of_{table.name} SELECT row, verdict
+            FROM (SELECT x.row, CASE {rules} END AS verdict
+                  FROM (SELECT {own}, {self._latest} AS latest FROM {table.name} x WHERE x.rule IS NULL) x {joins})
+            WHERE verdict IS NOT NULL"""
         )
 
     def _derive_persons(self) -> None:
         dispensings, persons = self._source.table("dispensings"), self._source.table("persons")
         assert dispensings is not None
         selects = []
-        for number, file in enumerate(dispensings.files):
-            shape = layout(file, self._source)
-            name = self._find_columns(TABLES["dispensings"], dispensings, shape)["person_id"]
-            column = SourceColumn(identifier(name), shape.types[name])
-            origin = relation(shape, self._source, f"rejects_ids_{number}")
-            selects.append(f"SELECT {column.text} AS person_id FROM {origin} WHERE {column.given}")
+        for place, origin in self._origins(dispensings):
+            found = find_columns(TABLES["dispensings"], dispensings, place, origin.columns, self._source.preset)
+            id_column = identifier(found["person_id"])
+            selects.append(f"SELECT trim(CAST({id_column} AS VARCHAR)) AS person_id FROM ({origin.sql})")
         self._repairs["persons"] = ["derived_from_dispensings"]
         derive_persons(self._connection, " UNION ALL ".join(selects), persons.constants if persons else {})
-
-
-def _listed(shape: Layout) -> str:
-    names = list(shape.types)
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -1,4 +1,4 @@
-"""The account: every row that was read is kept, a duplicate, or rejected for a reason."""
+"""The account: every row that was read is kept, a duplicate, rejected for a reason, or deliberately left out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Account"]
 
 @dataclass(frozen=True)
 class Account:
-    """Rows of one table: ``read = kept + duplicate + sum(rejected.values())``, checked at construction.
+    """Rows of one table; ``read + expanded = kept + duplicate + sum(rejected) + sum(left_out)`` by construction.
 
     Parameters
     ----------
@@ -27,6 +27,10 @@ class Account:
         Rows by the rule that rejected them.
     repaired : mapping of str to int
         Kept rows by what was repaired in them; not part of the identity.
+    left_out : mapping of str to int
+        Rows deliberately left out, by reason; they are no fault of the data and count against nothing.
+    expanded : int
+        Rows added because one source row became several.
 
     Raises
     ------
@@ -40,11 +44,15 @@ class Account:
     duplicate: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     repaired: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    expanded: int = 0
 
     def __post_init__(self) -> None:
-        accounted = self.kept + self.duplicate + sum(self.rejected.values())
-        if accounted != self.read:
-            raise DataError(f"{self.table}: {self.read} rows were read but {accounted} are accounted for")
+        accounted = self.kept + self.duplicate + sum(self.rejected.values()) + sum(self.left_out.values())
+        if accounted != self.read + self.expanded:
+            raise DataError(
+                f"{self.table}: {self.read} rows were read and {self.expanded} added but {accounted} are accounted for"
+            )
 
     @property
     def rejected_share(self) -> float:
@@ -55,8 +63,10 @@ class Account:
         """Plain values for the manifest; reasons in alphabetical order."""
         return {
             "read": self.read,
+            "expanded": self.expanded,
             "kept": self.kept,
             "duplicate": self.duplicate,
             "rejected": dict(sorted(self.rejected.items())),
             "repaired": dict(sorted(self.repaired.items())),
+            "left_out": dict(sorted(self.left_out.items())),
         }

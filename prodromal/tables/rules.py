@@ -74,6 +74,7 @@ _PERSON_RULES = (
     Rule("placeholder_birth_date", f"birth_date IN {_PLACEHOLDERS}", "birth_date is a placeholder, not a date"),
     *_date("observed_from", required=True),
     Rule("undated_observed_to", "NOT observed_to_given", "observed_to is empty"),
+    Rule("partial_observed_to", "observed_to_partial", "observed_to has a year or month only"),
     Rule("malformed_observed_to", "observed_to_malformed", "observed_to is no date of the declared form"),
     Rule("malformed_death_date", "death_date_malformed", "death_date is no date of the declared form"),
     *_numbers("persons"),
@@ -90,7 +91,7 @@ _DISPENSING_RULES = (
     Rule("malformed_atc", "atc_malformed", "atc is no ATC code"),
     Rule(
         "unknown_atc",
-        "left(atc, 1) NOT IN ('A','B','C','D','G','H','J','L','M','N','P','R','S','V')",
+        "NOT contains('ABCDGHJLMNPRSV', left(atc, 1))",
         "no such main group",
     ),
     *_numbers("dispensings"),

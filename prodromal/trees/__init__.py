@@ -5,6 +5,7 @@ from prodromal.trees.coded import CodedRows, code_rows
 from prodromal.trees.codes import CUTS_PER_COLUMN, code_splits
 from prodromal.trees.forest import Forest, read_forest
 from prodromal.trees.predictor import Predictor
+from prodromal.trees.stored import StoredTrees
 
 __all__ = [
     "CUTS_PER_COLUMN",
@@ -16,6 +17,7 @@ __all__ = [
     "Ints",
     "Predictor",
     "SplitCodes",
+    "StoredTrees",
     "code_rows",
     "code_splits",
     "read_forest",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from prodromal.trees.arrays import Floats, Ints
 
-__all__ = ["Forest", "read_forest"]
+__all__ = ["Forest", "read_forest", "read_learner"]
 
 _LOGIT_LINK = frozenset({"binary:logistic", "reg:logistic"})
 _LOG_LINK = frozenset({"count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft"})
@@ -59,7 +59,11 @@ def read_forest(booster: xgboost.Booster) -> Forest:
     BundleError
         The model is of another kind (dart, linear, categorical splits, several outputs), or its trees are malformed.
     """
-    learner = json.loads(bytes(booster.save_raw("json")))["learner"]
+    return read_learner(json.loads(bytes(booster.save_raw("json")))["learner"])
+
+
+def read_learner(learner: Mapping[str, Any]) -> Forest:
+    """Read the trees of a model file; see ``read_forest``."""
     _check_kind(learner)
     forest = _join(learner["gradient_booster"]["model"]["trees"], learner)
     _check_nodes(forest)

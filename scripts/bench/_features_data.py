@@ -66,6 +66,7 @@ def _dispensings(first: int, persons: int, rows_per_person: int, seed: int) -> p
             "days_supply": supply[order],
             "quantity": pa.nulls(rows, pa.float32()),
             "fingerprint": np.arange(rows, dtype=np.uint64),
+            "repairs": np.zeros(rows, dtype=np.int32),
         }
     )
 
@@ -91,6 +92,7 @@ def _persons(first: int, persons: int) -> pa.RecordBatch:
         "region": pa.nulls(persons, pa.string()),
         "sampling_weight": pa.nulls(persons, pa.float32()),
         "fingerprint": pa.array(np.arange(persons, dtype=np.uint64)),
+        "repairs": np.zeros(persons, dtype=np.int32),
     }
     return pa.RecordBatch.from_pydict(columns)
 
@@ -114,9 +116,10 @@ def make_register(
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     chunks = [(first, min(_CHUNK, persons - first)) for first in range(0, persons, _CHUNK)]
-    writer = RegisterWriter(folder, person_id="BIGINT", rows_per_part=rows_per_part)
-    writer.write(TABLES["persons"], (_persons(*chunk) for chunk in chunks))
-    writer.write(TABLES["dispensings"], (_dispensings(*chunk, rows_per_person, seed) for chunk in chunks))
+    writer = RegisterWriter(folder, rows_per_part=rows_per_part)
+    writer.write(TABLES["persons"], (_persons(*chunk) for chunk in chunks), person_id="BIGINT")
+    dispensings = (_dispensings(*chunk, rows_per_person, seed) for chunk in chunks)
+    writer.write(TABLES["dispensings"], dispensings, person_id="BIGINT")
     writer.finish(accounts={}, sources=[], settings={"synthetic": True})
     pq.write_table(
         pa.Table.from_batches([_index_dates(*chunk, seed) for chunk in chunks]),

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom, multivariate_normal
+from scipy.optimize import brentq, minimize
+from scipy.special import log_expit
+from scipy.stats import binom, chi2, multivariate_normal
 
 from prodromal.association import fit_conditional_logistic, fit_joint, fit_mixed
 from prodromal.association.conditional_likelihood import likelihood_of
@@ -103,6 +105,47 @@ def test_pairs_have_closed_forms():
     gain = binom.logpmf(30, 42, 30 / 42) - binom.logpmf(30, 42, 0.5)
     assert plain.log_likelihood - plain.log_likelihood_null == pytest.approx(gain)
     assert fit_conditional_logistic(case, x, sets, firth=True).table()["estimate"][0] == pytest.approx(30.5 / 12.5)
+
+
+def test_firths_limits_are_where_the_penalised_likelihood_of_pairs_has_fallen():
+    """In closed form: half a pair more on each side."""
+    case = np.tile([1, 0], 42)
+    x = np.concatenate([np.tile([1.0, 0.0], 30), np.tile([0.0, 1.0], 12)])
+    row = fit_conditional_logistic(case, x, np.repeat(np.arange(42), 2), firth=True).table().iloc[0]
+
+    def fallen(b):
+        return 30.5 * (log_expit(np.log(30.5 / 12.5)) - log_expit(b)) + 12.5 * (
+            log_expit(-np.log(30.5 / 12.5)) - log_expit(-b)
+        )
+
+    low, high = (brentq(lambda b: fallen(b) - chi2.ppf(0.95, 1) / 2, *ends) for ends in ((-3, 0.89), (0.9, 5)))
+    assert row["ci_low"] == pytest.approx(np.exp(low), rel=1e-8)
+    assert row["ci_high"] == pytest.approx(np.exp(high), rel=1e-8)
+    assert row["p"] == pytest.approx(chi2.sf(2 * fallen(0.0), 1), rel=1e-6)
+
+
+def test_firths_limits_with_other_terms_are_those_of_a_blind_search():
+    case, X, sets = matched(40, seed=8)
+    row = fit_conditional_logistic(case, X, sets, firth=True).table().iloc[0]
+
+    def information(b):
+        total = np.zeros((3, 3))
+        for label in np.unique(sets):
+            rows = X[sets == label]
+            p = np.exp(rows @ b) / np.exp(rows @ b).sum()
+            total += (rows.T * p) @ rows - np.outer(p @ rows, p @ rows)
+        return total
+
+    def penalised(b):
+        return enumerated(b, case, X, sets) + 0.5 * np.linalg.slogdet(information(b))[1]
+
+    def profile(held):
+        found = minimize(lambda o: -penalised(np.array([held, *o])), np.zeros(2), method="Nelder-Mead", tol=1e-10)
+        return -found.fun
+
+    top = profile(row["coefficient"])
+    for limit in (row["ci_low"], row["ci_high"]):
+        assert top - profile(np.log(limit)) == pytest.approx(chi2.ppf(0.95, 1) / 2, abs=1e-6)
 
 
 @pytest.mark.parametrize("reml", [True, False])

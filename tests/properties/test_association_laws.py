@@ -175,6 +175,20 @@ def test_each_set_twice_halves_the_variance_but_not_the_clustered_one():
     np.testing.assert_allclose(clustered.covariance, plain.covariance, rtol=1e-7, atol=1e-12)
 
 
+def test_a_set_is_never_several_groups():
+    """Residuals within a set add up to almost nothing: taken one by one they would make the limits too narrow."""
+    case, X, sets = matched(50, seed=10)
+    by_set = fit_conditional_logistic(case, X, sets, cluster=sets)
+    by_person = fit_conditional_logistic(case, X, sets, cluster=np.arange(len(case)))
+    np.testing.assert_allclose(by_person.covariance, by_set.covariance, **EXACT)
+    family = np.where(np.arange(len(case)) < 2, 0, np.arange(len(case)))
+    family[np.flatnonzero(sets == 7)[0]] = 0
+    merged = fit_conditional_logistic(case, X, sets, cluster=np.where(np.isin(sets, [sets[0], 7]), -1, sets))
+    np.testing.assert_allclose(
+        fit_conditional_logistic(case, X, sets, cluster=family).covariance, merged.covariance, **EXACT
+    )
+
+
 def test_units_of_time_change_nothing_in_a_mixed_model():
     d = joint_data(60, seed=3)
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from prodromal.association import clogit as clogit_file
 from prodromal.association import (
     conditional_likelihood,
     cox,
     curves,
     decline,
-    disclosure,
     exposure,
     joint_likelihood,
+    margins,
     mixed,
+    profile_limits,
     proportionality,
     separation,
 )
 from prodromal.association.risk_sets import RiskSets
-from prodromal.errors import NotEstimable
+from prodromal.errors import DataError, NotEstimable
 from tests.oracle import test_association_definitions as definitions
 from tests.oracle import test_association_goldens as goldens
 from tests.properties import test_association_exposure as exposures
@@ -28,10 +30,10 @@ from tests.unit import test_association_disclosure as released
 
 
 def fails(check, *arguments) -> bool:
-    """Also where several examples fail, or where the broken code finds no maximum."""
+    """Also where several examples fail, or where the broken code finds no maximum or refuses its own counts."""
     try:
         check(*arguments)
-    except (AssertionError, BaseExceptionGroup, NotEstimable):
+    except (AssertionError, BaseExceptionGroup, DataError, NotEstimable):
         return True
     return False
 
@@ -60,6 +62,10 @@ def windows():
     exposures.test_use_and_its_window_at_every_edge()
 
 
+def no_small_group():
+    released.test_no_small_group_can_be_computed_back(0)
+
+
 GUARDS = [
     clogit,
     several,
@@ -70,10 +76,13 @@ GUARDS = [
     goldens.test_cox_with_strata_and_with_robust_variance,
     definitions.test_pairs_have_closed_forms,
     definitions.test_joint_likelihood_is_the_double_integral,
+    definitions.test_firths_limits_are_where_the_penalised_likelihood_of_pairs_has_fallen,
+    definitions.test_firths_limits_with_other_terms_are_those_of_a_blind_search,
+    laws.test_a_set_is_never_several_groups,
     laws.test_score_and_information_of_the_joint_model,
     bad_input.test_separation_is_a_note_and_the_other_terms_are_estimated_in_the_limit,
     bad_input.test_visits_that_cannot_be,
-    released.test_one_hidden_window_takes_the_counts_of_the_next_smallest_with_it,
+    no_small_group,
 ]
 
 
@@ -101,6 +110,22 @@ def test_firth_without_its_half(monkeypatch):
     right = conditional_likelihood.OneCase.third
     monkeypatch.setattr(conditional_likelihood.OneCase, "third", lambda s, b, c: 2 * right(s, b, c))
     assert fails(definitions.test_pairs_have_closed_forms)
+
+
+def test_limits_at_another_fall(monkeypatch):
+    monkeypatch.setattr(profile_limits, "_FALL", 1.92)
+    assert fails(definitions.test_firths_limits_are_where_the_penalised_likelihood_of_pairs_has_fallen)
+
+
+def test_other_terms_not_maximised_over(monkeypatch):
+    monkeypatch.setattr(profile_limits, "maximise", lambda value, slopes, names, start: (start, None))
+    assert fails(definitions.test_firths_limits_with_other_terms_are_those_of_a_blind_search)
+
+
+def test_groups_that_split_a_set(monkeypatch):
+    split = lambda cluster, rows, strata: np.unique(np.asarray(cluster)[strata.order], return_inverse=True)[1]  # noqa: E731
+    monkeypatch.setattr(clogit_file, "_groups", split)
+    assert fails(laws.test_a_set_is_never_several_groups)
 
 
 def test_separation_not_seen(monkeypatch):
@@ -189,6 +214,23 @@ def test_scores_out_of_range_let_in(monkeypatch):
     assert fails(bad_input.test_visits_that_cannot_be)
 
 
-def test_the_next_window_left_open(monkeypatch):
-    monkeypatch.setattr(disclosure, "_odds", disclosure._exposed)
-    assert fails(released.test_one_hidden_window_takes_the_counts_of_the_next_smallest_with_it)
+def test_only_small_counts_suppressed(monkeypatch):
+    monkeypatch.setattr(margins, "suppress", lambda members, counts, smallest, *_: (counts > 0) & (counts < smallest))
+    assert fails(no_small_group)
+
+
+def test_the_few_by_whom_one_count_exceeds_another_forgotten(monkeypatch):
+    none = (np.zeros((0, 0), dtype=bool), np.zeros(0, dtype=np.int64))
+    monkeypatch.setattr(margins, "_small_differences", lambda m, *_: (none[0].reshape(0, m.shape[1]), none[1]))
+    assert fails(no_small_group)
+
+
+def test_a_window_taken_for_another(monkeypatch):
+    right = margins.People.__init__
+
+    def wrong(self, *, of_population):
+        right(self, of_population=of_population)
+        self.window = np.where(self.window == "0-1", ">5", self.window)
+
+    monkeypatch.setattr(margins.People, "__init__", wrong)
+    assert fails(no_small_group)

@@ -5,8 +5,9 @@ import pytest
 import xgboost
 
 from prodromal.errors import DataError
-from prodromal.explain import games, plan, tables, treeshap
+from prodromal.explain import games, plan, tables
 from prodromal.explain.treeshap import contributions
+from prodromal.trees import stored
 from tests.properties.test_treeshap_libraries import assert_agree, at_thresholds, pred_contribs
 
 
@@ -27,8 +28,8 @@ def wrapped(function, change):
 
 def with_nodes(change):
     def break_(monkeypatch):
-        real = treeshap.read_forest
-        monkeypatch.setattr(treeshap, "read_forest", wrapped(real, change))
+        real = stored.read_forest
+        monkeypatch.setattr(stored, "read_forest", wrapped(real, change))
 
     return break_
 

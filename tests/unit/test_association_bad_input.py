@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from prodromal.association import (
     LookBack,
-    Rule,
     StudyDesign,
     aalen_johansen,
     compute_proportionality,
@@ -18,8 +21,9 @@ from prodromal.association import (
     fit_mixed,
     kaplan_meier,
 )
-from prodromal.association.decline import check_visits
+from prodromal.association.decline import check_visits, visits_of
 from prodromal.association.exposure import DrugClass
+from prodromal.disclosure import Profile
 from prodromal.errors import DataError, DefinitionError, NotEstimable
 from tests.oracle.test_association_definitions import joint_data, matched
 from tests.oracle.test_association_goldens import table
@@ -205,13 +209,38 @@ def test_designs_that_cannot_be():
         DrugClass("all", "")
     with refused(DefinitionError, "look-back"):
         LookBack(headline_days=365)
+    with refused(DefinitionError, "a seed is a whole number from 0"):
+        StudyDesign(seed=-1)
     with refused(DefinitionError, "lies after the last"):
         StudyDesign(first_day=10, last_day=9)
     with refused(DefinitionError, "at least 1"):
-        Rule(0)
+        Profile("none", 0)
 
 
 def test_the_test_of_a_term_that_is_not_there():
     case, X, sets = matched(40, seed=7)
     with refused(DefinitionError, "no term age"):
         fit_conditional_logistic(case, X, sets).test(["age"])
+
+
+def test_a_visit_written_twice_counts_once_and_two_scores_of_one_day_are_refused():
+    """A follow-up table often has a second row of a visit, with the day of ventilation."""
+    people = type("People", (), {"rows": staticmethod(lambda ids: ids), "__len__": lambda _: 3})()
+
+    def visits(scores):
+        table = pa.table(
+            {
+                "person_id": [0, 0, 0],
+                "visit_on": pa.array([date(2020, 1, 1), date(2020, 4, 1), date(2020, 4, 1)]),
+                "alsfrs_r": pa.array(scores, pa.int8()),
+            }
+        )
+        register = SimpleNamespace(persons=people, has=lambda _: True, table=lambda *_: table)
+        frame = pd.DataFrame(
+            {"person_row": [0], "index_day": [date(2020, 1, 1).toordinal() - 719163], "time_days": 400}
+        )
+        return visits_of(SimpleNamespace(frame=frame), register)
+
+    assert visits([40, 38, 38])["alsfrs_r"].tolist() == [40, 38]
+    with refused(DataError, "1 of 3 repeat another visit's person and day"):
+        visits([40, 38, 37])

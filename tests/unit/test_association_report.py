@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 import typer
 
-from prodromal.association import Rule, StudyDesign, release, report, run_study, wording
+from prodromal.association import StudyDesign, release, report, run_study, wording
 from prodromal.association.drawing import ForestRow, forest
 from prodromal.association.wording import SIMULATED
 from prodromal.cli import study as verb
+from prodromal.disclosure import PROFILES
 from prodromal.errors import NotEstimable
 from prodromal.register import Register
 
@@ -25,7 +26,7 @@ def study(world):
 
 @pytest.fixture(scope="module")
 def page(study):
-    rule = Rule()
+    rule = PROFILES["acro"]
     return report(study, release(study.tables, rule), rule, {"prodromal": "test"}).render()
 
 
@@ -34,6 +35,8 @@ def test_every_section_is_there_and_says_what_it_is_not(page):
         assert f'<section id="{anchor}"' in page
     assert page.index(SIMULATED) < page.index("<h1>")
     assert "associations, not causes" in page
+    assert "hypnotics N05C" in page
+    assert "midazolam (N05CD08)" in page
     assert "caution, not with panic" in page
     for word in ("caused by", "causes ALS", "due to the medicine"):
         assert word not in page
@@ -112,7 +115,7 @@ def test_a_register_without_relatives_and_without_visits_says_so(world):
         "No comparison with spouses",
         "Functional decline was not estimated",
     ]
-    html = report(done, release(done.tables, Rule()), Rule(), {}).render()
+    html = report(done, release(done.tables, PROFILES["acro"]), PROFILES["acro"], {}).render()
     assert "No comparison with siblings" in html
     assert 'id="function"' not in html
 
@@ -129,7 +132,8 @@ def test_files_of_the_verb(world, tmp_path, capsys):
     assert "published 1.34 (1.12 to 1.60)" in told
     content = json.loads((tmp_path / "out" / "study.json").read_text("utf-8"))
     assert content["warning"] == SIMULATED
-    assert "fewer than 8" in content["disclosure"]
+    assert "counts from 1 to 7" in content["disclosure"]
+    assert content["classes"]["hypnotics"] == "N05C"
     rows = content["tables"]["odds_ratios"]
     assert all(r["exposed_cases"] is None or r["exposed_cases"] % 5 == 0 for r in rows)
     back = pd.read_csv(tmp_path / "out" / "tables" / "odds_ratios.csv")

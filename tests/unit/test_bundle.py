@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,10 @@ import pytest
 from prodromal.errors import BundleError, OutputError
 from prodromal.features import FeaturePlan, build
 from prodromal.risk import load, save
+from prodromal.risk.bundle import seal
+from prodromal.risk.bundle_plan import describe_features
+from prodromal.risk.manifest import FILES, write_manifest
+from prodromal.risk.strict_json import write_json
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +72,61 @@ def test_missing_extra_and_linked_files_are_refused(copy):
         load(copy)
 
 
+def forge(folder, **changed):
+    """Replace files and write a manifest that fits them."""
+    contents = {name: (folder / name).read_bytes() for name in FILES} | changed
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    (folder / "bundle.json").write_bytes(write_manifest(contents))
+
+
 def test_a_file_of_another_bundle_with_a_fitting_hash_is_refused(copy):
     """Plan and trees must belong together, even when every hash is right."""
-    import hashlib
-
-    plan = FeaturePlan.psychiatric().to_toml().replace('"0-90d"', '"0-80d"').encode()
-    (copy / "plan.toml").write_bytes(plan)
-    manifest = json.loads((copy / "bundle.json").read_text())
-    manifest["sha256"]["plan.toml"] = hashlib.sha256(plan).hexdigest()
-    (copy / "bundle.json").write_text(json.dumps(manifest))
+    other = FeaturePlan.parse(FeaturePlan.psychiatric().to_toml().replace('"0-90d"', '"0-80d"'))
+    described = {"features.json": write_json(describe_features(other))}
+    forge(copy, **{"plan.toml": other.to_toml().encode()})
     with pytest.raises(BundleError, match="do not belong together"):
         load(copy)
+    forge(copy, **described)
+    with pytest.raises(BundleError, match="do not belong together"):
+        load(copy)
+
+
+def test_a_bundle_of_the_first_version_is_read_and_sealed_anew(copy):
+    """Version 1 had neither a seal nor a card in its manifest."""
+    found = json.loads((copy / "bundle.json").read_text())
+    found.pop("seal")
+    (copy / "bundle.json").write_bytes(write_json(found | {"version": 1}))
+    (copy / "MODEL_CARD.md").write_text("# A card")
+    load(copy)
+    seal(copy)
+    load(copy)
+    assert json.loads((copy / "bundle.json").read_text())["version"] == 2
+    (copy / "MODEL_CARD.md").write_text("# A cArd")
+    with pytest.raises(BundleError, match=r"MODEL_CARD\.md differs"):
+        load(copy)
+
+
+def test_a_bundle_of_a_later_version_says_so(copy):
+    found = json.loads((copy / "bundle.json").read_text())
+    (copy / "bundle.json").write_bytes(write_json(found | {"version": 3}))
+    with pytest.raises(BundleError, match="up to 2; update"):
+        load(copy)
+
+
+def test_a_card_is_written_and_covered(world, tmp_path):
+    save(world.model, tmp_path / "model", card="# What it is")
+    assert (tmp_path / "model" / "MODEL_CARD.md").read_text() == "# What it is"
+    (tmp_path / "model" / "MODEL_CARD.md").unlink()
+    with pytest.raises(BundleError, match="0 extra and 1 missing"):
+        load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("changes", [{"slope": -1.0}, {"slope": 1e9}, {"reference": np.zeros(3)}])
+def test_a_model_that_would_not_load_is_not_written(world, tmp_path, changes):
+    with pytest.raises(BundleError):
+        save(replace(world.model, **changes), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_matrix_of_another_plan_is_refused(world):

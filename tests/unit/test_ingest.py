@@ -7,12 +7,14 @@ import gzip
 import random
 from datetime import date
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
 from prodromal.errors import DataError, DefinitionError, OutputError
 from prodromal.register import Register
 from prodromal.sources import Source, TableSource, ingest
+from prodromal.sources.engine import connect
 
 PERSONS = """person_id,sex,birth_date,observed_from,observed_to,death_date
 1,M,1950-03-01,2005-07-01,2020-12-31,
@@ -135,6 +137,20 @@ def test_a_return_cancels_the_nearest_earlier_dispensing(tmp_path):
     assert list(Register.open(tmp_path / "register").history(0)["ddd"]) == [10, 30]
 
 
+def test_a_return_delivered_twice_cancels_one_dispensing(tmp_path):
+    rows = ["1,2010-01-01,N06AB04,10,,1", "1,2010-02-01,N06AB04,20,,1", *["1,2010-03-01,N06AB04,-20,,-1"] * 2]
+    account = run(write(tmp_path, HEADER + "\n".join(rows) + "\n"))
+    assert account.rejected == {"return": 1, "returned": 1}
+    assert (account.kept, account.duplicate) == (1, 1)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0)])
+def test_which_of_two_dispensings_is_cancelled_does_not_hang_on_their_order(tmp_path, order):
+    rows = ["1,2010-01-01,N06AB04,10,,1", "1,2010-01-01,N06AB04,20,,1", "1,2010-01-05,N06AB04,-20,,-1"]
+    run(write(tmp_path, HEADER + "\n".join(rows[place] for place in order) + "\n"))
+    assert list(Register.open(tmp_path / "register").history(0)["ddd"]) == [10]
+
+
 def test_codes_are_repaired_and_counted(tmp_path):
     account = run(write(tmp_path, HEADER + "1,2010-01-01, n06ab04 ,1,1,1\n1,2010-01-02,N06AB,1,1,1\n"))
     assert account.repaired == {"atc_repaired": 1}
@@ -218,6 +234,14 @@ def test_the_account_equals_an_independent_count(tmp_path):
         assert account.rejected[rule] == rows.count(REJECTED[rule])
 
 
+def test_very_many_rejected_rows_are_written_piece_by_piece(tmp_path, monkeypatch):
+    monkeypatch.setattr("prodromal.register.writer.ROW_GROUP_ROWS", 7)
+    run(write(tmp_path, HEADER + GOOD + (REJECTED["future"] + "\n") * 20))
+    file = pq.ParquetFile(tmp_path / "register" / "rejected.parquet")
+    assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [7, 7, 6]
+    assert Register.open(tmp_path / "register").table("rejected").column("row").to_pylist() == list(range(2, 22))
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -227,6 +251,7 @@ def test_the_account_equals_an_independent_count(tmp_path):
         (b"person_id,person_id,atc\n", "repeated"),
         ("person_id,dispensed_on,atc\n1,2010-01-01,N06AB04\n".encode("utf-16"), "encoding"),
         (b"\x00\x01\x02binary", "header"),
+        (b"person_id,dispensed_on," + b"x" * 200_000 + b"\n1,2010-01-01,N06AB04\n", "no header"),
     ],
 )
 def test_files_that_are_no_table_are_refused_and_nothing_is_written(tmp_path, content, words):
@@ -261,6 +286,26 @@ def test_a_changed_byte_is_found(tmp_path):
     file.write_bytes(data)
     with pytest.raises(DataError, match="differs from the manifest"):
         Register.open(folder / "register").verify()
+
+
+def test_the_database_reads_the_named_files_and_nothing_else(tmp_path):
+    (tmp_path / "named.csv").write_text("a\n1\n")
+    (tmp_path / "beside.csv").write_text("a\n2\n")
+    (tmp_path / "scratch").mkdir()
+    files = {"readable": [tmp_path / "named.csv"], "scratch": tmp_path / "scratch"}
+    with connect(**files, threads=1, memory="1GB") as connection:
+        assert connection.execute(f"SELECT a FROM read_csv('{tmp_path}/named.csv')").fetchall() == [(1,)]
+        for forbidden in (
+            f"SELECT * FROM read_csv('{tmp_path}/beside.csv')",
+            f"SELECT * FROM read_csv('{tmp_path}/*.csv')",
+            f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
+            "SELECT * FROM read_csv('/etc/passwd')",
+            "SET enable_external_access = true",
+            "SET threads = 7",
+            "INSTALL httpfs",
+        ):
+            with pytest.raises(duckdb.Error):
+                connection.execute(forbidden)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from prodromal.explain import explain
 from prodromal.features import build
 from prodromal.features.index_dates import Everyone, IndexDates
 from prodromal.register import Register
+from prodromal.risk import load
 from prodromal.scoring import run, score_register
+from tests.torture.small import deliver, make_bundle, make_register
 
 DAY = int(np.datetime64("2014-01-01").astype(int))
 
@@ -81,7 +83,12 @@ def test_an_interrupted_run_leaves_no_output_and_goes_on_where_it_stopped(world,
     assert score_register(world.model, world.register, everyone(world), path) == account
     assert made == list(range(1, len(world.register.parts)))
     assert path.read_bytes() == whole.read_bytes()
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["r.parquet", "whole.parquet"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "r.drift.csv",
+        "r.parquet",
+        "whole.drift.csv",
+        "whole.parquet",
+    ]
 
 
 def test_parts_of_another_job_and_changed_parts_are_made_again(world, tmp_path):
@@ -108,7 +115,7 @@ def test_two_runs_cannot_write_one_output(world, tmp_path):
             score_register(world.model, world.register, everyone(world), path)
 
     score_register(world.model, world.register, everyone(world), path, progress=second)
-    assert [file.name for file in tmp_path.iterdir()] == ["r.parquet"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["r.drift.csv", "r.parquet"]
 
 
 def test_everyone_in_a_stream_or_in_memory_and_any_number_of_threads_give_the_same_bytes(world, tmp_path):
@@ -131,6 +138,19 @@ def test_rows_keep_their_order_and_repeated_rows_their_results(world, tmp_path):
     found = pq.read_table(tmp_path / "r.parquet").to_pandas()
     assert (found["person_id"].to_numpy() == people.ids[rows]).all()
     assert (found.groupby("person_id")["score"].nunique() == 1).all()
+
+
+def test_ids_that_are_texts(tmp_path):
+    deliver(tmp_path / "d", persons=30)
+    for name in ("persons", "dispensings"):
+        path = tmp_path / "d" / f"{name}.csv"
+        head, *rows = path.read_text().splitlines()
+        path.write_text("\n".join([head, *(f"p{row}" for row in rows)]) + "\n")
+    register = make_register(tmp_path / "d", tmp_path / "register")
+    model = load(make_bundle(register, tmp_path / "bundle"))
+    account = score_register(model, register, Everyone(DAY), tmp_path / "r.parquet", reasons=1)
+    assert set(pq.read_table(tmp_path / "r.parquet").column("person_id").to_pylist()) <= set(register.persons.ids)
+    assert account.scored > 20
 
 
 def test_a_changed_part_of_the_register_is_named(world, tmp_path):

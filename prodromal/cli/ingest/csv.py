@@ -36,7 +36,9 @@ def csv(
     outcomes: Annotated[_Files, typer.Option(help="File of outcomes.")] = None,
     relatives: Annotated[_Files, typer.Option(help="File of relatives.")] = None,
     follow_up: Annotated[_Files, typer.Option(help="File of follow-up visits.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Column names of a national register: sweden or denmark.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Column names of a national register: sweden, denmark or norway.")
+    ] = None,
     mapped: Annotated[
         list[str] | None, typer.Option("--map", help="[TABLE.]column=SOURCE, separated by commas or repeated.")
     ] = None,
@@ -46,6 +48,12 @@ def csv(
     derive_persons: Annotated[
         bool, typer.Option("--derive-persons", help="Make persons from the ids in the dispensings.")
     ] = False,
+    atc_ddd: Annotated[
+        Path | None,
+        typer.Option(
+            help="ATC/DDD index (CSV: atc_code, ddd, uom, adm_r) to compute missing DDDs from strength and packs."
+        ),
+    ] = None,
     date_format: Annotated[str, typer.Option(help="Form of dates in text.")] = "%Y-%m-%d",
     decimal: Annotated[str, typer.Option(help="Decimal mark: . or ,")] = ".",
     delimiter: Annotated[
@@ -86,6 +94,7 @@ def csv(
         preset=preset,
         derive_persons=derive_persons,
         max_rejected=share(max_rejected),
+        atc_ddd=atc_ddd,
     )
     tell(ingest(source, output, threads=threads, memory=memory, replace=force, progress=say_step))
 
@@ -101,6 +110,7 @@ def _expand(paths: Iterable[Path]) -> list[Path]:
 
 
 def _assignments(given: list[str] | None, option: str, present: list[str]) -> dict[str, dict[str, str]]:
+    from prodromal.sources import AUXILIARY
     from prodromal.tables import TABLES
 
     result: dict[str, dict[str, str]] = {}
@@ -109,7 +119,9 @@ def _assignments(given: list[str] | None, option: str, present: list[str]) -> di
         if not equals or not value:
             raise DefinitionError(f"{option} '{item.strip()}': write it as column=NAME or table.column=NAME")
         table, dot, column = name.rpartition(".")
-        fitting = [t for t in present if (not dot or t == table) and column in TABLES[t].names]
+        fitting = [
+            t for t in present if (not dot or t == table) and column in (*TABLES[t].names, *AUXILIARY.get(t, ()))
+        ]
         if not fitting:
             raise DefinitionError(f"{option} '{name}': no table of this delivery has such a column")
         for fit in fitting:

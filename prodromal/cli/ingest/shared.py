@@ -10,15 +10,16 @@ from prodromal.cli.common import parse_date, say
 from prodromal.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from prodromal.sources import Ingested
     from prodromal.tables import Account
 
-__all__ = ["ExtractedOn", "MaxRejected", "Memory", "last_day", "say_step", "share", "tell"]
+__all__ = ["ExtractedOn", "MaxRejected", "Memory", "account_line", "last_day", "say_step", "share", "tell"]
 
 MaxRejected = Annotated[str, typer.Option(help="Largest share of rejected rows in a table, such as 0.1%.")]
-Memory = Annotated[str, typer.Option(help="Memory for sorting; what does not fit goes to disk.")]
+Memory = Annotated[str, typer.Option(help="Memory of the whole job; what does not fit goes to disk.")]
 ExtractedOn = Annotated[str | None, typer.Option(help="Last day that the delivery can contain; today by default.")]
 
 
@@ -37,7 +38,7 @@ def say_step(step: str) -> None:
 def tell(done: Ingested) -> None:
     """The account of every table, and where the register is."""
     for account in done.accounts.values():
-        say(_account(account))
+        say(account_line(account))
     say(f"The register is in {done.folder}.")
 
 
@@ -55,11 +56,16 @@ def share(text: str) -> float:
         raise DefinitionError(f"--max-rejected '{text}': write a share such as 0.1% or 0.001") from error
 
 
-def _account(account: Account) -> str:
-    reasons = "".join(f"; {rows:,} {rule.replace('_', ' ')}" for rule, rows in sorted(account.rejected.items()))
-    repaired = "".join(f"; {rows:,} with {what.replace('_', ' ')}" for what, rows in sorted(account.repaired.items()))
-    rejected = sum(account.rejected.values())
+def account_line(account: Account) -> str:
+    """One table's account in a sentence."""
+    added = f" + {account.expanded:,} added" if account.expanded else ""
+    left_out = f" + {sum(account.left_out.values()):,} left out{_listed(account.left_out)}" if account.left_out else ""
+    repaired = f" | kept{_listed(account.repaired, 'with ')}" if account.repaired else ""
     return (
-        f"{account.table}: {account.read:,} rows read = {account.kept:,} kept + {account.duplicate:,} duplicate + "
-        f"{rejected:,} rejected{reasons}{' | kept' + repaired if repaired else ''}"
+        f"{account.table}: {account.read:,} rows read{added} = {account.kept:,} kept + {account.duplicate:,} duplicate "
+        f"+ {sum(account.rejected.values()):,} rejected{_listed(account.rejected)}{left_out}{repaired}"
     )
+
+
+def _listed(counts: Mapping[str, int], word: str = "") -> str:
+    return "".join(f"; {rows:,} {word}{reason.replace('_', ' ')}" for reason, rows in sorted(counts.items()))

@@ -1,0 +1,1 @@
+"""What ``scripts/fuzz`` throws bytes at: readers of files that others made."""

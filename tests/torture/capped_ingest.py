@@ -1,0 +1,183 @@
+"""A child process with little memory and time that ingests mutated deliveries and says how each ended.
+
+Run as ``python -m tests.torture.capped_ingest FORMAT FOLDER FIRST COUNT [SABOTAGE]``: ingests ``FOLDER/FIRST/delivery``
+into ``FOLDER/FIRST/out/register``, then the next, and prints a line of JSON for each.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import resource
+import select
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tests.torture.delivered import OBSERVED
+
+__all__ = ["SABOTAGE", "outcomes"]
+
+MEMORY_BYTES, CPU_SECONDS, WALL_SECONDS = 3 << 30, 20, 120
+ROOT = Path(__file__).resolve().parents[2]
+EXTRACTED = date(2021, 1, 1)
+
+
+def outcomes(form: str, folder: Path, count: int, *, sabotage: str = "") -> list[dict[str, Any]]:
+    """How the ingest of each of ``folder/0 .. folder/count-1`` ended; a child that dies is followed by another."""
+    found: list[dict[str, Any]] = []
+    while len(found) < count:
+        command = [sys.executable, "-m", "tests.torture.capped_ingest", form, folder, len(found), count, sabotage]
+        environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "HOME": str(folder / "tmp")}
+        errors = (folder / "errors").open("w+")
+        with errors, subprocess.Popen(
+            list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env=environment
+        ) as child:
+            found += _listen(child)
+            if len(found) < count:
+                errors.seek(0)
+                found.append({"ended": f"died ({child.returncode})", "traceback": errors.read()[-3000:]})
+    return found
+
+
+def _listen(child: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
+    """What a child says until it ends; one that is silent for too long is killed."""
+    assert child.stdout is not None
+    said = b""
+    while select.select([child.stdout], [], [], WALL_SECONDS)[0]:
+        more = os.read(child.stdout.fileno(), 1 << 16)
+        if not more:
+            break
+        said += more
+    else:
+        child.kill()
+    child.wait()
+    return [json.loads(line) for line in said.split(b"\n")[:-1]]
+
+
+def source_of(form: str, folder: Path) -> Any:
+    """A delivery as the command line would read it; every row may be rejected, so that line damage refuses nothing."""
+    from prodromal.sources import Source, TableSource
+
+    settings = {"extracted_on": EXTRACTED, "max_rejected": 1.0}
+    if form in {"csv", "parquet"}:
+        files = {name: next(folder.glob(f"{name}.*")) for name in ("persons", "dispensings")}
+        return Source(tuple(TableSource(name, (file,)) for name, file in files.items()), **settings)
+    if form == "fhir":
+        from prodromal.sources.fhir import Fhir, find_files
+
+        observed = {"observed_from": OBSERVED[0], "observed_to": OBSERVED[1]}
+        return Fhir(find_files([folder]), **settings, **observed).source()
+    if form == "meds":
+        from prodromal.sources.meds import Meds
+
+        return Meds(folder, value="ddd", observed_from=OBSERVED[0], observed_to=OBSERVED[1], **settings).source()
+    from prodromal.sources.omop import omop_source
+
+    return omop_source(folder, [], quantity="ddd", **settings)
+
+
+def _ingest(form: str, folder: Path) -> dict[str, str]:
+    from prodromal.errors import ProdromalError
+    from prodromal.sources import ingest
+
+    try:
+        ingest(source_of(form, folder / "delivery"), folder / "out" / "register", threads=1, memory="256MB")
+    except ProdromalError as error:
+        return {"ended": "refused", "message": str(error)[:300]}
+    except BaseException as error:  # noqa: BLE001  each is a finding
+        return {"ended": f"raised {type(error).__name__}", "traceback": "".join(traceback.format_exc())[-3000:]}
+    return {"ended": "published"}
+
+
+def _drop_rejected() -> None:
+    """Rejected rows vanish from the account."""
+    from prodromal.sources import staging
+    from prodromal.tables import Account
+
+    count = staging.verdicts.count
+
+    def silent(*arguments: Any, **named: Any) -> Account:
+        account = count(*arguments, **named)
+        lost = sum(account.rejected.values())
+        return Account(account.table, account.read - lost, account.kept, account.duplicate, left_out=account.left_out)
+
+    staging.verdicts.count = silent  # type: ignore[assignment]
+
+
+def _publish_on_refusal() -> None:
+    """A register that was begun appears although it was refused."""
+    from contextlib import contextmanager
+
+    from prodromal.sources import ingest
+
+    @contextmanager
+    def careless(path: Path, *, replace: bool = False) -> Any:
+        path.mkdir(parents=True)
+        yield path
+
+    sys.modules["prodromal.sources.ingest"].atomic_folder = careless  # type: ignore[attr-defined]
+    assert ingest is not None
+
+
+def _lose_rows() -> None:
+    """The reader skips a line in a hundred."""
+    from prodromal.sources import staging
+
+    insert = staging.insert
+    staging.insert = lambda *a, **k: insert(*a, **k) + " LIMIT 95"  # type: ignore[assignment]
+
+
+def _misread() -> None:
+    """Numbers come out other than they went in."""
+    from prodromal.sources import columns
+
+    read = columns.as_number
+    columns.as_number = lambda source: f"({read(source)} + 1)"
+
+
+def _die() -> None:
+    from prodromal.sources import staging
+
+    staging.read_index = None
+    staging.find_columns = lambda *_: os.abort()  # type: ignore[assignment]
+
+
+def _hang() -> None:
+    from prodromal.sources import staging
+
+    staging.find_columns = lambda *_: [0 for _ in iter(int, 1)]  # type: ignore[assignment]
+
+
+SABOTAGE: dict[str, Callable[[], None]] = {
+    "drop rejected": _drop_rejected,
+    "publish on refusal": _publish_on_refusal,
+    "lose rows": _lose_rows,
+    "misread": _misread,
+    "die": _die,
+    "hang": _hang,
+}
+
+
+def main() -> None:
+    form, folder, first, count, *more = sys.argv[1:]
+    if more and more[0]:
+        SABOTAGE[more[0]]()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    for number in range(int(first), int(count)):
+        seconds = 1 if "hang" in more else CPU_SECONDS
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + seconds, resource.RLIM_INFINITY))
+        started = time.process_time()
+        said = _ingest(form, Path(folder) / str(number))
+        print(json.dumps({**said, "seconds": round(time.process_time() - started, 3)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The promises, by name: what tries each, how often in the suite, and how often in full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+
+__all__ = ["PROMISES", "Drawn", "Listed"]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A promise tried at random."""
+
+    name: str
+    few: int
+    many: int
+    run: Callable[[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A promise that holds for a list of cases, each of them a test."""
+
+    name: str
+    tests: tuple[str, ...]
+
+
+def _late(module: str, name: str, trials: int, seed: int) -> tuple[int, int]:
+    found: tuple[int, int] = getattr(import_module(f"tests.{module}"), name)(trials, seed)
+    return found
+
+
+def _drawn(name: str, few: int, many: int, module: str, function: str) -> Drawn:
+    return Drawn(name, few, many, partial(_late, module, function))
+
+
+_FORMATS = ("csv", "parquet", "fhir", "omop", "meds")
+
+PROMISES: tuple[Drawn | Listed, ...] = (
+    _drawn("killed_run_loses_nothing", 20, 200, "torture.running", "killed_runs"),
+    _drawn("full_disk_corrupts_nothing", 5, 40, "torture.running", "full_disk"),
+    _drawn("two_writers_cannot_mix", 3, 20, "torture.running", "two_writers"),
+    Listed("every_row_accounted_for", ("tests/unit/test_ingest.py", "tests/unit/test_ingest_relation.py")),
+    *(_drawn(f"malformed_{form}", 300, 2_000, "torture.malformed", f"malformed_{form}") for form in _FORMATS),
+    Listed("clinical_dates_decided", ("tests/unit/test_clinical_dates.py",)),
+    _drawn("future_cannot_leak", 1_000, 10_000, "torture.identical", "future_cannot_leak"),
+    _drawn("scoring_identical", 12, 36, "torture.identical", "scoring_is_identical"),
+    _drawn("training_identical", 5, 20, "torture.training", "training_is_identical"),
+    _drawn("memory_bounded", 1, 3, "torture.memory", "memory_is_bounded"),
+    _drawn("flipped_bit_in_bundle_refused", 500, 500, "security.drivers", "flipped_bits"),
+    _drawn("foreign_file_in_bundle_refused", 100, 500, "security.drivers", "foreign_files"),
+    _drawn("hostile_bundle_does_nothing", 200, 2_000, "security.drivers", "hostile_bundles"),
+    _drawn("mutated_model_crashes_nothing", 200, 2_000, "security.drivers", "mutated_models"),
+    Listed("signature_required", ("tests/security/test_signature.py", "tests/security/test_require_signature.py")),
+    Listed("ids_never_leak", ("tests/security/test_ids_stay.py",)),
+    _drawn("small_cells_in_sums", 100, 1_000, "security.disclosure", "attacked_sums"),
+    _drawn("small_cells_in_evaluations", 10, 200, "security.disclosure", "attacked_evaluations"),
+    Listed("no_foreign_script_runs", ("tests/browser",)),
+    _drawn("explanations_add_up", 1_000, 10_000, "torture.explained", "explanations_add_up"),
+    _drawn("intervals_cover", 20, 400, "torture.coverage", "intervals_cover"),
+    Listed("tests_can_fail", ("tests/sabotage",)),
+    Listed("nothing_phones_home", ("tests/security/test_nothing_phones_home.py",)),
+)
