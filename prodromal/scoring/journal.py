@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from prodromal.errors import OutputError
 from prodromal.files import atomic_file, sha256, write_text
+from prodromal.held import LOCK, beside, drop, held
 from prodromal.scoring.account import ScoringAccount
 from prodromal.scoring.drift import Seen
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["Journal", "PartDone"]
 
 _JOB = "job.json"
-_LOCK = "lock"
 
 
 @dataclass(frozen=True)
@@ -62,18 +59,10 @@ class Journal:
         OutputError
             If another run holds it, or it cannot be written.
         """
-        journal = cls(output.with_name(f".{output.name}.run"))
-        try:
-            lock = journal._lock()
-        except OSError as error:
-            if isinstance(error, OutputError):
-                raise
-            raise OutputError(f"cannot write {output}: {error.strerror or error}") from error
-        try:
+        with held(beside(output)) as folder:
+            journal = cls(folder)
             journal._settle(job)
             yield journal
-        finally:
-            os.close(lock)
 
     def part(self, number: int) -> Path:
         """The file of a part."""
@@ -100,46 +89,17 @@ class Journal:
 
     def drop(self) -> None:
         """Remove the folder, once the output is published."""
-        gone = self.folder.with_name(f"{self.folder.name}.{os.getpid()}.gone")
-        self.folder.rename(gone)
-        shutil.rmtree(gone)
+        drop(self.folder)
 
     def _entry(self, number: int) -> Path:
         return self.folder / f"part-{number:05d}.json"
-
-    def _lock(self) -> int:
-        import fcntl
-
-        while True:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            except FileNotFoundError:  # the run that held it has just finished
-                continue
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                os.close(lock)
-                raise OutputError(f"another run holds {self.folder}; wait for it, or name another output") from error
-            if self._is_ours(lock):
-                return lock
-            os.close(lock)
-
-    def _is_ours(self, lock: int) -> bool:
-        """Whether the locked file still is the one in the folder."""
-        try:
-            there = (self.folder / _LOCK).stat()
-        except FileNotFoundError:
-            return False
-        held = os.fstat(lock)
-        return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
 
     def _settle(self, job: Mapping[str, Any]) -> None:
         text = json.dumps(job, sort_keys=True)
         path = self.folder / _JOB
         same = path.is_file() and path.read_text("utf-8", errors="replace") == text
         for file in self.folder.iterdir():
-            if file.name not in {_LOCK, _JOB} and not (same and file.name.startswith("part-")):
+            if file.name not in {LOCK, _JOB} and not (same and file.name.startswith("part-")):
                 file.unlink()
         if not same:
             write_text(path, text)

@@ -61,12 +61,19 @@ def _parquet_layout(file: Path) -> Layout:
     import duckdb
 
     verify_pages(file)
-
     try:
-        rows = duckdb.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)])
-        return Layout(file, {name: kind for name, kind, *_ in rows.fetchall()}, None)
+        rows = duckdb.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]).fetchall()
     except duckdb.Error as error:
         raise DataError(f"{file} is no readable Parquet file") from error
+    _refuse_too_many(file, len(rows))
+    return Layout(file, {name: kind for name, kind, *_ in rows}, None)
+
+
+def _refuse_too_many(file: Path, columns: int) -> None:
+    if columns > _MOST_COLUMNS:
+        raise DataError(
+            f"{file} has {columns} columns, more than {_MOST_COLUMNS}; it is no table of the kind read here"
+        )
 
 
 def _open(file: Path) -> IO[bytes] | gzip.GzipFile:
@@ -93,8 +100,7 @@ def _csv_layout(file: Path, source: Source) -> Layout:
         names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter))]
     except csv.Error as error:
         raise DataError(f"{file}: the first line is no header: {error}") from error
-    if len(names) > _MOST_COLUMNS:
-        raise DataError(f"{file}: the header has {len(names)} columns, more than {_MOST_COLUMNS}; is it a header?")
+    _refuse_too_many(file, len(names))
     repeated = {name for name in names if names.count(name) > 1}
     if repeated or "" in names:
         raise DataError(f"{file}: the header has {len(repeated)} repeated and {names.count('')} empty column names")

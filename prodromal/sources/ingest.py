@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prodromal.errors import DataError, OutputError
 from prodromal.files import atomic_folder, sha256
+from prodromal.held import beside, drop, held
 from prodromal.register.writer import RegisterWriter
 from prodromal.sources.engine import connect
 from prodromal.sources.staging import Staging
@@ -19,6 +19,7 @@ from prodromal.tables import TABLES, Account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import duckdb
 
@@ -93,10 +94,10 @@ def ingest(
     say = progress or (lambda _: None)
     files = [*source.readable, *(file for table in source.tables for file in table.origins)]
     with ExitStack() as stack:
+        own = stack.enter_context(held(beside(output)))
+        stack.callback(drop, own)
+        scratch = _swept(own, output)
         folder = stack.enter_context(atomic_folder(output, replace=replace))
-        scratch = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.scratch"))
-        )
         connection = stack.enter_context(connect(readable=files, scratch=scratch, threads=threads, memory=memory))
         hashes = stack.enter_context(ThreadPoolExecutor(1)).submit(_sources, source)
         writer = RegisterWriter(folder, rows_per_part=rows_per_part, threads=threads)
@@ -115,6 +116,14 @@ def _prepared(source: Source, connection: duckdb.DuckDBPyConnection, say: Progre
     say("preparing")
     found = source.prepare(connection)
     return {**source.settings, **(found or {})}
+
+
+def _swept(own: Path, output: Path) -> Path:
+    """An empty scratch folder; what a killed ingest of the same output left behind goes."""
+    for left in [own / "scratch", *output.parent.glob(f".{output.name}.*.tmp")]:
+        shutil.rmtree(left, ignore_errors=True)
+    (own / "scratch").mkdir()
+    return own / "scratch"
 
 
 def _translated(error: Exception) -> Exception:

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "prodromal"
 ALLOWED = {
     "errors": set(),
     "files": {"errors"},
+    "held": {"errors"},
     "compiled": set(),
     "trees": {"errors", "compiled"},
     "windows": {"errors"},
@@ -21,13 +22,13 @@ ALLOWED = {
     "page": {"errors", "files"},
     "tables": {"errors", "windows", "atc"},
     "register": {"errors", "files", "tables"},
-    "sources": {"errors", "files", "atc", "tables", "register"},
+    "sources": {"errors", "files", "held", "atc", "tables", "register"},
     "features": {"errors", "files", "windows", "atc", "compiled", "register"},
     "quality": {"errors", "atc", "page", "disclosure", "register", "features"},
     "design": {"errors", "files", "register"},
     "risk": {"errors", "files", "features", "register", "design", "trees"},
     "explain": {"errors", "files", "windows", "compiled", "trees", "features", "register", "risk", "page"},
-    "scoring": {"errors", "files", "features", "register", "risk", "explain"},
+    "scoring": {"errors", "files", "held", "features", "register", "risk", "explain"},
     "distributed": {
         *("errors", "files", "atc", "tables", "register", "design", "features", "risk", "explain", "scoring"),
     },

@@ -15,14 +15,13 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tests.torture.delivered import OBSERVED
+from tests.torture.people import OBSERVED
 
-__all__ = ["SABOTAGE", "outcomes"]
+__all__ = ["outcomes"]
 
 MEMORY_BYTES, CPU_SECONDS, WALL_SECONDS = 3 << 30, 20, 120
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,9 +35,12 @@ def outcomes(form: str, folder: Path, count: int, *, sabotage: str = "") -> list
         command = [sys.executable, "-m", "tests.torture.capped_ingest", form, folder, len(found), count, sabotage]
         environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "HOME": str(folder / "tmp")}
         errors = (folder / "errors").open("w+")
-        with errors, subprocess.Popen(
-            list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env=environment
-        ) as child:
+        with (
+            errors,
+            subprocess.Popen(
+                list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env=environment
+            ) as child,
+        ):
             found += _listen(child)
             if len(found) < count:
                 errors.seek(0)
@@ -90,84 +92,17 @@ def _ingest(form: str, folder: Path) -> dict[str, str]:
     try:
         ingest(source_of(form, folder / "delivery"), folder / "out" / "register", threads=1, memory="256MB")
     except ProdromalError as error:
-        return {"ended": "refused", "message": str(error)[:300]}
+        return {"ended": "refused", "message": str(error)[:3000]}
     except BaseException as error:  # noqa: BLE001  each is a finding
         return {"ended": f"raised {type(error).__name__}", "traceback": "".join(traceback.format_exc())[-3000:]}
     return {"ended": "published"}
 
 
-def _drop_rejected() -> None:
-    """Rejected rows vanish from the account."""
-    from prodromal.sources import staging
-    from prodromal.tables import Account
-
-    count = staging.verdicts.count
-
-    def silent(*arguments: Any, **named: Any) -> Account:
-        account = count(*arguments, **named)
-        lost = sum(account.rejected.values())
-        return Account(account.table, account.read - lost, account.kept, account.duplicate, left_out=account.left_out)
-
-    staging.verdicts.count = silent  # type: ignore[assignment]
-
-
-def _publish_on_refusal() -> None:
-    """A register that was begun appears although it was refused."""
-    from contextlib import contextmanager
-
-    from prodromal.sources import ingest
-
-    @contextmanager
-    def careless(path: Path, *, replace: bool = False) -> Any:
-        path.mkdir(parents=True)
-        yield path
-
-    sys.modules["prodromal.sources.ingest"].atomic_folder = careless  # type: ignore[attr-defined]
-    assert ingest is not None
-
-
-def _lose_rows() -> None:
-    """The reader skips a line in a hundred."""
-    from prodromal.sources import staging
-
-    insert = staging.insert
-    staging.insert = lambda *a, **k: insert(*a, **k) + " LIMIT 95"  # type: ignore[assignment]
-
-
-def _misread() -> None:
-    """Numbers come out other than they went in."""
-    from prodromal.sources import columns
-
-    read = columns.as_number
-    columns.as_number = lambda source: f"({read(source)} + 1)"
-
-
-def _die() -> None:
-    from prodromal.sources import staging
-
-    staging.read_index = None
-    staging.find_columns = lambda *_: os.abort()  # type: ignore[assignment]
-
-
-def _hang() -> None:
-    from prodromal.sources import staging
-
-    staging.find_columns = lambda *_: [0 for _ in iter(int, 1)]  # type: ignore[assignment]
-
-
-SABOTAGE: dict[str, Callable[[], None]] = {
-    "drop rejected": _drop_rejected,
-    "publish on refusal": _publish_on_refusal,
-    "lose rows": _lose_rows,
-    "misread": _misread,
-    "die": _die,
-    "hang": _hang,
-}
-
-
 def main() -> None:
     form, folder, first, count, *more = sys.argv[1:]
     if more and more[0]:
+        from tests.torture.broken_readers import SABOTAGE
+
         SABOTAGE[more[0]]()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

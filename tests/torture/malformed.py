@@ -21,11 +21,13 @@ import pandas as pd
 from prodromal.errors import ProdromalError
 from prodromal.register import Register
 from tests.torture.capped_ingest import outcomes
-from tests.torture.delivered import PEOPLE, Bought, Format, Said, formats
+from tests.torture.delivered import Format, formats
 from tests.torture.mutations import Must, Mutation
 from tests.torture.mutations_csv import CSV
 from tests.torture.mutations_json import NDJSON
 from tests.torture.mutations_parquet import PARQUET
+from tests.torture.people import PEOPLE, Bought
+from tests.torture.said import Said
 
 __all__ = [
     "Finding",
@@ -146,7 +148,8 @@ class _Ground:
     def try_all(self, numbers: range, order: list[Mutation], seed: int, sabotage: str) -> Iterator[Finding]:
         batch = self.folder / "batch"
         (batch / "tmp").mkdir(parents=True)
-        trials = [self._mutated(n, order[n % len(order)], Random(f"{seed} {n}"), batch / str(n - numbers[0])) for n in numbers]
+        drawn = ((n, order[n % len(order)], Random(f"{seed} {n}")) for n in numbers)
+        trials = [self._mutated(*one, batch / str(place)) for place, one in enumerate(drawn)]
         before = [_listing(trial.delivery) for trial in trials]
         told = outcomes(self.form.name, batch, len(trials), sabotage=sabotage)
         for trial, files, said in zip(trials, before, told, strict=True):
@@ -174,6 +177,8 @@ class _Ground:
         if left != (["register"] if ended == "published" else []):
             yield f"{ended}, and {left} was left"
             return
+        if any(str(person) in told.get("message", "") for person in PEOPLE.ids):
+            yield "a message names a person"
         may_refuse = self.form.name.startswith("omop") and trial.file.startswith("person")
         if ended == "refused" and trial.mutation.must is Must.READ and not may_refuse:
             yield "was to be read"
@@ -255,12 +260,7 @@ def _is_told(row: Bought, told: set[Bought]) -> bool:
     """Whether the file says so, but for numbers that were implausible and left away."""
     if row in told:
         return True
-    return any(
-        other[:3] == row[:3]
-        and _same(row[3], other[3])
-        and (row[4] in {None, other[4]})
-        for other in told
-    )
+    return any(other[:3] == row[:3] and _same(row[3], other[3]) and (row[4] in {None, other[4]}) for other in told)
 
 
 def _same(mine: float | None, theirs: float | None) -> bool:

@@ -139,7 +139,7 @@ CSV = (
     on_bytes("a Parquet file by its first bytes", lambda d, r: b"PAR1" + d),
     packed("gzip", lambda d, r: d, Must.READ),
     packed("gzip truncated", lambda d, r: d[: r.randrange(len(d))], Must.REFUSE),
-    packed("gzip with bits flipped", lambda d, r: flip(d, r)),
+    packed("gzip with bits flipped", flip),
     packed("gzip with something behind", lambda d, r: d + b"something"),
     packed("gzip in two members", lambda d, r: _members(gzip.decompress(d)), Must.READ),
     packed("gzip of gzip", lambda d, r: gzip.compress(d), Must.REFUSE),

@@ -76,7 +76,7 @@ def _another_text(line: bytes, draw: Random) -> bytes:
 
 
 def _as_type(line: bytes, draw: Random) -> bytes:
-    kinds = (b"Patient", b"Medication", b"MedicationRequest", b"Condition", b"Observation", b"__class__", b"", b"x" * 99)
+    kinds = (b"Patient", b"Medication", b"MedicationRequest", b"Condition", b"Observation", b"__class__", b"x" * 99)
     return line.replace(json.loads(line)["resourceType"].encode(), draw.choice(kinds), 1)
 
 

@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from prodromal.errors import DataError, DefinitionError, OutputError
+from prodromal.held import beside, held
 from prodromal.register import Register
 from prodromal.sources import Source, TableSource, ingest
 from prodromal.sources.engine import connect
+from tests.torture.small import deliver, make_register
 
 PERSONS = """person_id,sex,birth_date,observed_from,observed_to,death_date
 1,M,1950-03-01,2005-07-01,2020-12-31,
@@ -251,6 +253,7 @@ def test_very_many_rejected_rows_are_written_piece_by_piece(tmp_path, monkeypatc
         (b"person_id,person_id,atc\n", "repeated"),
         ("person_id,dispensed_on,atc\n1,2010-01-01,N06AB04\n".encode("utf-16"), "encoding"),
         (b"\x00\x01\x02binary", "header"),
+        (b",".join(b"c%d" % n for n in range(3_000)) + b"\n1\n", "3000 columns"),
         (b"person_id,dispensed_on," + b"x" * 200_000 + b"\n1,2010-01-01,N06AB04\n", "no header"),
     ],
 )
@@ -314,3 +317,15 @@ def test_the_database_reads_the_named_files_and_nothing_else(tmp_path):
 def test_settings_are_checked(tmp_path, settings):
     with pytest.raises(DefinitionError):
         run(write(tmp_path, HEADER + GOOD), **settings)
+
+
+def test_what_a_killed_ingest_left_goes_and_a_running_one_is_not_disturbed(tmp_path):
+    deliver(tmp_path / "d", persons=20)
+    output = tmp_path / "out" / "register"
+    (tmp_path / "out" / ".register.run" / "scratch").mkdir(parents=True)
+    (tmp_path / "out" / ".register.run" / "scratch" / "staging.duckdb").write_text("left")
+    (tmp_path / "out" / ".register.123.tmp").mkdir()
+    make_register(tmp_path / "d", output)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["register"]
+    with held(beside(tmp_path / "other")), pytest.raises(OutputError, match="another run holds"):
+        make_register(tmp_path / "d", tmp_path / "other")
