@@ -15,7 +15,7 @@ from prodromal.distributed.sent_model import SentModel
 from prodromal.risk import load
 from prodromal.scoring import score_register
 from prodromal.scoring.journal import Journal
-from prodromal.scoring.run import _Work
+from prodromal.scoring.run import PartWork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -130,7 +130,7 @@ def score_part(job: Mapping[str, Any], position: int) -> bytes:
     shared = Shared(**job["shared"])
     number, *slice_ = job["left"][position]
     asked = asked_of(shared, (slice_[0], slice_[1], slice_[2]))
-    work = _Work(shared.open(), SentModel(*job["sent"]).scorer(job["reasons"]), with_position=False)
+    work = PartWork(shared.open(), SentModel(*job["sent"]).scorer(job["reasons"]), with_position=False)
     with private_folder(shared.attempts) as folder:
         work.score(Journal(folder), number, asked)
         # The part before the note that it is done.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from prodromal.register import Register
     from prodromal.risk import RiskModel
 
-__all__ = ["drift_beside", "score_register"]
+__all__ = ["PartWork", "drift_beside", "score_register"]
 
 _POSITION = "position"
 
@@ -92,7 +92,7 @@ def score_register(
         dates, unknown = refuse_unknown(dates)
         if not len(dates):
             raise NotEstimable(f"none of the {asked_for} people asked for can be scored ({_list(unknown)})")
-    work = _Work(register, Scorer(model, reasons=reasons), with_position=not is_ordered)
+    work = PartWork(register, Scorer(model, reasons=reasons), with_position=not is_ordered)
     job = {
         "prodromal": __version__,
         "provenance": facts,
@@ -116,7 +116,7 @@ def score_register(
 
 
 @dataclass(frozen=True)
-class _Work:
+class PartWork:
     """What it takes to score a part."""
 
     register: Register
@@ -153,7 +153,7 @@ class _Work:
 
 
 def _score_parts(
-    work: _Work, journal: Journal, dates: Dates, threads: int, progress: Callable[[int, int], None] | None
+    work: PartWork, journal: Journal, dates: Dates, threads: int, progress: Callable[[int, int], None] | None
 ) -> dict[int, PartDone]:
     parts = len(work.register.parts)
     finished: dict[int, PartDone] = {}
@@ -166,7 +166,7 @@ def _score_parts(
     return finished
 
 
-def _jobs(work: _Work, journal: Journal, dates: Dates) -> Iterator[Callable[[], tuple[int, PartDone]]]:
+def _jobs(work: PartWork, journal: Journal, dates: Dates) -> Iterator[Callable[[], tuple[int, PartDone]]]:
     for number, asked in enumerate(dates.by_part(work.register)):
         known = journal.done(number)
         yield partial(_numbered, number, known) if known else partial(_scored, work, journal, number, asked)
@@ -176,7 +176,7 @@ def _numbered(number: int, done: PartDone) -> tuple[int, PartDone]:
     return number, done
 
 
-def _scored(work: _Work, journal: Journal, number: int, asked: Asked) -> tuple[int, PartDone]:
+def _scored(work: PartWork, journal: Journal, number: int, asked: Asked) -> tuple[int, PartDone]:
     return number, work.score(journal, number, asked)
 
 
@@ -185,7 +185,7 @@ def drift_beside(output: Path) -> Path:
     return output.with_name(f"{output.stem}.drift.csv")
 
 
-def _write_drift(work: _Work, seen: list[Seen], scored: int, path: Path) -> None:
+def _write_drift(work: PartWork, seen: list[Seen], scored: int, path: Path) -> None:
     names = work.scorer.use_names
     table = drift_table(work.scorer.model, work.register, names, Seen.total(len(names), seen), scored)
     text = io.StringIO()

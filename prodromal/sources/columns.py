@@ -160,7 +160,7 @@ def _number(column: Column, source: SourceColumn) -> Parsed:
     low, high = column.plausible or ((-32768, 32767) if column.kind is Kind.INTEGER else (-1e30, 1e30))
     within = f"{number} BETWEEN {low} AND {high}"
     return Parsed(
-        f"CASE WHEN {within} AND {whole} THEN CAST({number} AS {column.kind.sql_type}) END",
+        f"CASE WHEN {within} AND {whole} THEN try_cast({number} AS {column.kind.sql_type}) END",
         source.given,
         clean=_kept(column, source),
         read=as_number(source),

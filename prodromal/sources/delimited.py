@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from prodromal.errors import DataError
 from prodromal.sources.engine import identifier, literal
+from prodromal.sources.lines import open_plain
 from prodromal.sources.pages import verify_pages
 
 if TYPE_CHECKING:
@@ -76,12 +78,8 @@ def _refuse_too_many(file: Path, columns: int) -> None:
         )
 
 
-def _open(file: Path) -> IO[bytes] | gzip.GzipFile:
-    return gzip.open(file) if file.suffix == ".gz" else file.open("rb")
-
-
 def _first_line(file: Path, encoding: str) -> str:
-    with _open(file) as stream:
+    with open_plain(file) as stream:
         head = stream.read(_HEADER_BYTES)
     if encoding != "utf-16":
         head = head.split(b"\n", 1)[0]
@@ -91,7 +89,9 @@ def _first_line(file: Path, encoding: str) -> str:
 def _csv_layout(file: Path, source: Source) -> Layout:
     try:
         line = _first_line(file, source.encoding)
-    except (UnicodeError, OSError, EOFError) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise DataError(f"{file} is a damaged or truncated gzip file; fetch it again") from error
+    except (UnicodeError, OSError) as error:
         raise DataError(f"{file}: the header is not {source.encoding}; state the encoding with --encoding") from error
     if "\0" in line or not line.strip():
         raise DataError(f"{file}: the first line is no header of a {source.encoding} file")
@@ -101,6 +101,8 @@ def _csv_layout(file: Path, source: Source) -> Layout:
     except csv.Error as error:
         raise DataError(f"{file}: the first line is no header: {error}") from error
     _refuse_too_many(file, len(names))
+    if any(name and not any(map(str.isalpha, name)) for name in names):
+        raise DataError(f"{file}: the first line holds values, not names of columns; give the file a header")
     repeated = {name for name in names if names.count(name) > 1}
     if repeated or "" in names:
         raise DataError(f"{file}: the header has {len(repeated)} repeated and {names.count('')} empty column names")

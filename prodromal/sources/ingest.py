@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -132,7 +133,9 @@ def _translated(error: Exception) -> Exception:
     if isinstance(error, duckdb.OutOfMemoryException):
         return OutputError("staging ran out of memory or disk; raise --memory or free space beside the output")
     if isinstance(error, duckdb.Error):
-        return DataError(f"the delivery cannot be read: {str(error).splitlines()[0]}")
+        # What follows these words can be a value of a row.
+        said = re.split(" with value | string '|\"", str(error).splitlines()[0])[0]
+        return DataError(f"the delivery cannot be read: {said}")
     return error
 
 

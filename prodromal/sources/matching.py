@@ -10,6 +10,7 @@ from prodromal.sources.doses import AUXILIARY, DoseColumns
 from prodromal.sources.engine import literal
 from prodromal.sources.presets import PRESETS
 from prodromal.sources.statement import raw_name
+from prodromal.tables import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +68,10 @@ def parse_columns(
             written = SourceColumn(literal(source.constants[column.name]), "VARCHAR")
         elif column.name in found:
             name = found[column.name]
+            if types[name] == "BOOLEAN" and column.kind in {Kind.REAL, Kind.INTEGER}:
+                raise DataError(
+                    f"{table.name}: column {name} holds true and false, from which no {column.name} is read"
+                )
             written = SourceColumn(raw_name(name), types[name], delivery.date_format, delivery.decimal)
         else:
             parsed[column.name] = absent(column)

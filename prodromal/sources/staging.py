@@ -9,6 +9,7 @@ from prodromal.sources import verdicts
 from prodromal.sources.delimited import layout, relation, structural_rejects
 from prodromal.sources.doses import compute_ddd, read_index
 from prodromal.sources.engine import identifier, literal
+from prodromal.sources.lines import refuse_lost_lines
 from prodromal.sources.matching import dose_columns, find_columns, parse_columns
 from prodromal.sources.persons import derive_persons, settle_persons
 from prodromal.sources.relation import FILE, ROW, Relation
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from prodromal.register.order import Written
+    from prodromal.sources.delimited import Layout
     from prodromal.sources.spec import Source, TableSource
 
 __all__ = ["Staging"]
@@ -50,6 +52,7 @@ class Staging:
         self._connection = connection
         self._source = source
         self._repairs: dict[str, list[str]] = {}
+        self._shapes: dict[str, Layout] = {}
         self._accounts: dict[str, Account] = {}
         self.loaded: list[str] = []
         self.id_type = "VARCHAR"
@@ -67,6 +70,7 @@ class Staging:
         if self._derives(name):
             self._derive_persons()
         starts = [self._insert(TABLES[name], source, *origin, placed=placed) for origin in origins if source]
+        self._refuse_lost_lines(name, origins, starts)
         for _, origin in origins:
             if origin.rejects is not None:
                 verdicts.note_split(self._connection, name, origin.rejects, files)
@@ -123,7 +127,15 @@ class Staging:
             shape = layout(file, self._source)
             rejects = f"rejects_{source.table}_{number}_{len(self.loaded)}"
             lines = None if shape.delimiter is None else structural_rejects(rejects, number)
+            self._shapes[str(file)] = shape
             yield str(file), Relation(relation(shape, self._source, rejects), shape.types, rejects=lines)
+
+    def _refuse_lost_lines(self, name: str, origins: list[tuple[str, Relation]], starts: list[int]) -> None:
+        ((total,),) = self._run(f"SELECT count(*) FROM {name}").fetchall()
+        for (place, origin), start, end in zip(origins, starts, [*starts[1:], total], strict=True):
+            if origin.rejects is not None and place in self._shapes:
+                shape, encoding = self._shapes[place], self._source.encoding
+                refuse_lost_lines(self._connection, shape, encoding, rows=end - start, rejects=origin.rejects)
 
     def _described(self, origin: Relation) -> Relation:
         if origin.types:

@@ -12,7 +12,9 @@ from prodromal.cli.app import app, main
 
 VERBS = [
     *("simulate", "simulate oracle", "ingest csv", "check", "cohort sets", "cohort landmark", "cohort anchored"),
+    *("ingest omop", "ingest meds", "ingest fhir", "export meds", "export meds-labels", "keygen", "sign"),
     *("features", "train", "score", "explain", "evaluate", "recalibrate", "study", "demo"),
+    *(f"spark {job}" for job in ("score", "tables", "features", "explain", "tally")),
 ]
 PERSONS = "person_id,sex,birth_date,observed_from,observed_to\n1,M,1950-01-01,2005-07-01,2020-12-31\n"
 DISPENSINGS = "person_id,dispensed_on,atc\n1,2010-01-01,N06AB04\n"

@@ -53,7 +53,7 @@ def idle_driver(monkeypatch):
     def refuse(*_):
         raise AssertionError("the driver scored a part itself")
 
-    monkeypatch.setattr(run._Work, "score", refuse)
+    monkeypatch.setattr(run.PartWork, "score", refuse)
 
 
 def test_the_register_has_several_parts(register):

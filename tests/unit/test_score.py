@@ -78,8 +78,8 @@ def test_an_interrupted_run_leaves_no_output_and_goes_on_where_it_stopped(world,
         score_register(world.model, world.register, everyone(world), path, progress=stop)
     assert not path.exists()
     made = []
-    score = run._Work.score
-    monkeypatch.setattr(run._Work, "score", lambda work, *args: made.append(args[1]) or score(work, *args))
+    score = run.PartWork.score
+    monkeypatch.setattr(run.PartWork, "score", lambda work, *args: made.append(args[1]) or score(work, *args))
     assert score_register(world.model, world.register, everyone(world), path) == account
     assert made == list(range(1, len(world.register.parts)))
     assert path.read_bytes() == whole.read_bytes()

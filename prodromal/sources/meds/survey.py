@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from prodromal.errors import DataError
 from prodromal.register.parquet import open_parquet
+from prodromal.sources.pages import verify_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -105,6 +106,7 @@ class _FileReading:
         self._ids: list[npt.NDArray[np.int64]] = []
         self._rows: list[npt.NDArray[np.int64]] = []
         self._last: tuple[int, int] | None = None
+        verify_pages(file)
         with open_parquet(file) as opened:
             schema = opened.schema_arrow
         self.columns = dict(zip(schema.names, schema.types, strict=True))
@@ -113,6 +115,9 @@ class _FileReading:
         self._require("subject_id", (pa.int64(),), "int64")
         self._require("time", (pa.timestamp("us"),), "timestamp[us] without time zone")
         self._require("code", _TEXT, "string")
+        number = self.columns.get("numeric_value", pa.float32())
+        if not (pa.types.is_floating(number) or pa.types.is_integer(number) or pa.types.is_decimal(number)):
+            raise DataError(f"{file}: column numeric_value is {number}; MEDS has float32")
 
     def _require(self, name: str, types: Iterable[Any], wanted: str) -> None:
         kind = self.columns.get(name)
@@ -123,6 +128,12 @@ class _FileReading:
             raise DataError(f"{self.file}: column {name} is {kind}; MEDS has {wanted}")
 
     def read(self) -> None:
+        try:
+            self._look_through()
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(f"{self.file} is damaged: its events cannot be decoded") from error
+
+    def _look_through(self) -> None:
         row, unsorted = 1, 0
         for batch in self._batches():
             if missing := batch.column("subject_id").null_count + batch.column("code").null_count:
@@ -146,10 +157,7 @@ class _FileReading:
 
     def _batches(self) -> Iterable[pa.RecordBatch]:
         with open_parquet(self.file, dictionaries=["code"]) as opened:
-            try:
-                yield from opened.iter_batches(_BATCH_ROWS, columns=["subject_id", "time", "code"], use_threads=False)
-            except (OSError, pa.ArrowException) as error:
-                raise DataError(f"{self.file} is damaged: its events cannot be decoded") from error
+            yield from opened.iter_batches(_BATCH_ROWS, columns=["subject_id", "time", "code"], use_threads=False)
 
     def _follow(self, ids: npt.NDArray[np.int64], times: npt.NDArray[np.int64], row: int) -> int:
         if not len(ids):

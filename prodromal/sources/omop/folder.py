@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from prodromal.errors import DataError
 from prodromal.sources.delimited import Layout, layout, structural_rejects
 from prodromal.sources.engine import literal
+from prodromal.sources.lines import refuse_lost_lines
 from prodromal.sources.omop.tables import CdmTable, check_columns, staged, unsplit
 from prodromal.sources.omop.values import columns_of
 from prodromal.sources.spec import Source, TableSource
@@ -89,16 +91,25 @@ class _Files:
     def load(self, table: CdmTable, wanted: Wanted | None = None) -> None:
         shapes = [layout(file, _AS_WRITTEN) for file in self.found[table.name]]
         text = [number for number, shape in enumerate(shapes) if shape.delimiter is not None]
+        rows: list[int] | None = None
         if wanted is None and len(text) == len(shapes):
-            self._store(table, shapes)
+            rows = self._store(table, shapes)
         else:
             selects = " UNION ALL ".join(_numbered(shape, number, table) for number, shape in enumerate(shapes))
             kind = "TABLE" if text or wanted else "VIEW"
             kept = f" WHERE {wanted.condition()}" if wanted else ""
             self.connection.execute(f"CREATE {kind} {staged(table.name)} AS SELECT * FROM ({selects}){kept}")
+        for number in text:
+            refuse_lost_lines(
+                self.connection,
+                shapes[number],
+                "utf-8",
+                rows=None if rows is None else rows[number],
+                rejects=structural_rejects(_rejects(table, number), number),
+            )
         self._gather_lines(table, text)
 
-    def _store(self, table: CdmTable, shapes: list[Layout]) -> None:
+    def _store(self, table: CdmTable, shapes: list[Layout]) -> list[int]:
         """Keep all rows in a table whose ``rowid`` numbers them: counting while reading would take one thread only."""
         rows, starts = f"{staged(table.name)}_rows", [0]
         for number, shape in enumerate(shapes):
@@ -110,6 +121,7 @@ class _Files:
         self.connection.execute(
             f"CREATE VIEW {staged(table.name)} AS SELECT rowid + 1 - {starts}[_file_ + 1] AS _row_, * FROM {rows}"
         )
+        return [end - start for start, end in pairwise(starts)]
 
     def _gather_lines(self, table: CdmTable, numbers: list[int]) -> None:
         """One table of the lines that could not be split, instead of one or two a file."""

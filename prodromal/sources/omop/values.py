@@ -44,6 +44,9 @@ def _typed(content: Content, expression: str, kind: str) -> tuple[str, str]:
             return value, "VARCHAR"
         case Content.DATE:
             return value, kind
+        # True and false stay what they are, for the tables to refuse.
+        case _ if kind == "BOOLEAN":
+            return value, kind
         case _:
             return f"CAST({value} AS DOUBLE)", "DOUBLE"
 
