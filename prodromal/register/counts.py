@@ -27,7 +27,11 @@ def _by_code(column: pa.ChunkedArray) -> dict[str, int]:
 
 def _by_month(column: pa.ChunkedArray) -> dict[str, int]:
     days = column.cast(pa.int32()).to_numpy()
-    distinct, rows = np.unique(days, return_counts=True)
-    months, place = np.unique(distinct.astype("datetime64[D]").astype("datetime64[M]"), return_inverse=True)
-    total = np.bincount(place, rows, len(months)).astype(np.int64)
-    return dict(zip(months.astype(str).tolist(), total.tolist(), strict=True))
+    if not len(days):
+        return {}
+    first = int(days.min())
+    by_day = np.bincount(days - first)
+    months = (first + np.arange(len(by_day))).astype("datetime64[D]").astype("datetime64[M]")
+    distinct, start = np.unique(months, return_index=True)
+    total = np.add.reduceat(by_day, start)
+    return {str(month): rows for month, rows in zip(distinct, total.tolist(), strict=True) if rows}

@@ -64,7 +64,9 @@ def _parquet_layout(file: Path) -> Layout:
 
     verify_pages(file)
     try:
-        rows = duckdb.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]).fetchall()
+        rows = duckdb.execute(
+            "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(file)]
+        ).fetchall()
     except duckdb.Error as error:
         raise DataError(f"{file} is no readable Parquet file") from error
     _refuse_too_many(file, len(rows))
@@ -110,15 +112,23 @@ def _csv_layout(file: Path, source: Source) -> Layout:
 
 
 def relation(shape: Layout, source: Source, rejects: str) -> str:
-    """SQL that reads all columns in the order of the rows; lines that cannot be split go to `rejects`."""
+    """SQL that reads all columns in the order of the rows; lines that cannot be split go to `rejects`.
+
+    Raises
+    ------
+    DataError
+        If the database would take the path for a pattern.
+    """
+    if set("*?[") & set(str(shape.file)):
+        raise DataError(f"{shape.file}: a path with *, ? or [ may stand for other files; rename it")
     file = literal(str(shape.file))
     if shape.delimiter is None:
-        return f"SELECT * FROM read_parquet({file})"
+        return f"SELECT * FROM read_parquet({file}, hive_partitioning = false)"
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in shape.types)
     return f"""SELECT * FROM read_csv({file}, auto_detect = false,
         columns = {{{columns}}}, header = true, delim = {literal(shape.delimiter)}, quote = '"', escape = '"',
         encoding = {literal(source.encoding)}, strict_mode = true, null_padding = false, parallel = true,
-        store_rejects = true, rejects_limit = 0,
+        hive_partitioning = false, store_rejects = true, rejects_limit = 0,
         rejects_table = '{rejects}_errors', rejects_scan = '{rejects}_scans')"""
 
 

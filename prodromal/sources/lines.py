@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import zlib
+from itertools import chain
 from typing import IO, TYPE_CHECKING
 
 from prodromal.errors import DataError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["open_plain", "refuse_lost_lines"]
 
 _CHUNK = 4 << 20
+# Stands alone behind the last line unless a quotation is open there.
+_END = "end"
 
 
 def open_plain(file: Path) -> IO[bytes] | gzip.GzipFile:
@@ -97,15 +100,17 @@ def _count(file: Path, encoding: str) -> int:
 
 
 def _more_than_one_a_row(shape: Layout, encoding: str) -> int:
-    """Blank lines, and lines that go on within a quotation of a whole record."""
-    more, before = 0, 0
+    """Blank lines, and lines that go on within a quotation of a whole record; csv.Error if a quotation does not end."""
+    more, before, record = 0, 0, [""]
     with open_plain(shape.file) as raw, io.TextIOWrapper(raw, encoding, errors="replace", newline="") as stream:
         reader = csv.reader(
-            stream,
+            chain(stream, [_END]),
             delimiter=shape.delimiter or ",",
             quoting=csv.QUOTE_NONE if shape.delimiter == "\t" else csv.QUOTE_MINIMAL,
         )
         for record in reader:
             lines, before = reader.line_num - before, reader.line_num
             more += lines if not record else (lines - 1) * (len(record) == len(shape.types))
+    if record != [_END]:
+        raise csv.Error
     return more

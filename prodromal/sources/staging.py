@@ -132,7 +132,7 @@ class Staging:
 
     def _refuse_lost_lines(self, name: str, origins: list[tuple[str, Relation]], starts: list[int]) -> None:
         ((total,),) = self._run(f"SELECT count(*) FROM {name}").fetchall()
-        for (place, origin), start, end in zip(origins, starts, [*starts[1:], total], strict=True):
+        for (place, origin), start, end in zip(origins, starts, [*starts, total][1:], strict=True):
             if origin.rejects is not None and place in self._shapes:
                 shape, encoding = self._shapes[place], self._source.encoding
                 refuse_lost_lines(self._connection, shape, encoding, rows=end - start, rejects=origin.rejects)

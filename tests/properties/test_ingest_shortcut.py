@@ -25,6 +25,10 @@ NUMBERS = ["1", "", "1.5", "-1", "nan", "inf", "1e400", "many", "0", "20608", "3
 IDS = ["1", "2", "3", " 2", "01", "9", "", "x", "+1", "1.0"]
 
 
+# Rows whose numbers were never looked at.
+TOO_MANY = "(person_id IS NOT NULL AND dispensed_on IS NOT NULL AND atc IS NOT NULL)"
+
+
 def delivery(folder, seed, rows=1_500):
     draw = random.Random(seed)
 
@@ -63,10 +67,13 @@ def verdicts(tables, folder):
 
 
 def altered(change):
-    """The staging's statement with another condition for clean rows."""
+    """The staging's statement with another condition for clean rows, of dispensings if it names their columns."""
 
-    def statement(*arguments, **settings):
-        sql, count = re.subn(r"coalesce\(.*?, FALSE\) AS clean", f"{change} AS clean", insert(*arguments, **settings))
+    def statement(table, *arguments, **settings):
+        sql = insert(table, *arguments, **settings)
+        if table.name == "persons" and "atc" in change:
+            return sql
+        sql, count = re.subn(r"coalesce\(.*?, FALSE\) AS clean", f"{change} AS clean", sql)
         assert count == 1
         return sql
 
@@ -83,11 +90,11 @@ def test_the_shortcut_changes_no_verdict(monkeypatch, seed):
     assert len({row["rule"] for row in short[0]}) > 15
 
 
-def test_a_shortcut_for_every_row_is_seen(monkeypatch):
+def test_a_shortcut_for_too_many_rows_is_seen(monkeypatch):
     folder = Path(tempfile.mkdtemp())
     tables = delivery(folder, 1)
     right = verdicts(tables, folder / "right")
-    monkeypatch.setattr(staging, "insert", altered("TRUE"))
+    monkeypatch.setattr(staging, "insert", altered(TOO_MANY))
     assert verdicts(tables, folder / "wrong") != right
 
 

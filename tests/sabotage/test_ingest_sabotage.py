@@ -70,7 +70,7 @@ def test_small_counts_hidden_without_what_gives_them_away(monkeypatch):
     fails(test_quality.test_nothing_small_follows_by_subtraction)
 
 
-def test_every_row_takes_the_shortcut(monkeypatch):
-    monkeypatch.setattr(staging, "insert", test_ingest_shortcut.altered("TRUE"))
-    monkeypatch.setattr(test_ingest_shortcut, "altered", lambda _: test_ingest_shortcut.insert)
+def test_too_many_rows_take_the_shortcut(monkeypatch):
+    right = test_ingest_shortcut.altered
+    monkeypatch.setattr(staging, "insert", right(test_ingest_shortcut.TOO_MANY))
     fails(test_ingest_shortcut.test_the_shortcut_changes_no_verdict, monkeypatch, 1)

@@ -26,7 +26,7 @@ def _in_a_field(data: bytes, draw: Random, change: Callable[[bytes], bytes]) -> 
     lines, mark = data.split(b"\n"), _mark(data)
     row = draw.randrange(1, len(lines) - 1)
     fields = lines[row].split(mark)
-    place = draw.randrange(len(fields))
+    place = draw.choice([n for n, field in enumerate(fields) if b'"' not in field])
     fields[place] = change(fields[place])
     lines[row] = mark.join(fields)
     return b"\n".join(lines)

@@ -24,7 +24,7 @@ def test_no_malformed_model_crashes_or_is_silently_misread(form, trials):
     [
         ("drop rejected", "csv", "another delimiter in a line", "were read, and there are"),
         ("publish on refusal", "csv", "UTF-16", "refused, and ['register'] was left"),
-        ("lose rows", "csv", "untouched", "rows that nothing happened to are not there"),
+        ("lose rows", "parquet", "untouched", "rows that nothing happened to are not there"),
         ("misread", "csv", "untouched", "rows say what the file does not"),
         ("misread", "omop_parquet", "untouched", "rows say what the file does not"),
         ("die", "parquet", "untouched", "died (-6)"),

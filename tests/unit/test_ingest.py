@@ -8,6 +8,7 @@ import random
 from datetime import date
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -309,6 +310,28 @@ def test_the_database_reads_the_named_files_and_nothing_else(tmp_path):
         ):
             with pytest.raises(duckdb.Error):
                 connection.execute(forbidden)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_name_of_a_folder_is_no_column(tmp_path, kind):
+    folder = write(tmp_path / "atc=N05BA01", HEADER + GOOD)
+    file = folder / f"d.{kind}"
+    if kind == "parquet":
+        columns = zip(HEADER.strip().split(","), GOOD.strip().split(","), strict=True)
+        pq.write_table(pa.table({name: [value] for name, value in columns}), file)
+    run(folder, tables=(TableSource("persons", (folder / "persons.csv",)), TableSource("dispensings", (file,))))
+    assert list(Register.open(folder / "register").history(0)["atc"]) == ["N06AB04"]
+
+
+@pytest.mark.parametrize("name", ["d*.csv", "d?.csv", "d[1].csv"])
+def test_a_path_that_may_stand_for_others_is_refused(tmp_path, name):
+    folder = write(tmp_path, HEADER + GOOD)
+    (folder / name).write_text(HEADER + GOOD)
+    with pytest.raises(DataError, match="may stand for other files"):
+        run(
+            folder,
+            tables=(TableSource("persons", (folder / "persons.csv",)), TableSource("dispensings", (folder / name,))),
+        )
 
 
 @pytest.mark.parametrize(
