@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from prodromal import __version__
 from prodromal.errors import NotEstimable, OutputError
 from prodromal.features.ahead import ahead, pool
+from prodromal.features.arrow import column_of
 from prodromal.features.index_dates import IndexDates
 from prodromal.files import atomic_file, write_text
 from prodromal.register.parquet import read_table
@@ -146,7 +147,7 @@ class PartWork:
             row = 0
             for table, seen in self.scorer.score(kept.people, history, kept.person, kept.day):
                 whole += seen
-                places = pa.array(kept.position[row : row + len(table)])
+                places = column_of(kept.position[row : row + len(table)])
                 writer.write_table(table.append_column(_POSITION, places) if self.with_position else table)
                 row += len(table)
         return whole
@@ -223,7 +224,7 @@ def _by_position(journal: Journal, parts: list[int]) -> Iterator[pa.Table]:
     """Everything, in the order asked; whoever holds the index dates in memory can hold their risks."""
     whole = pa.concat_tables([read_table(journal.part(number)) for number in parts])
     order = np.argsort(whole.column(_POSITION).to_numpy(), kind="stable")
-    yield whole.drop_columns([_POSITION]).unify_dictionaries().take(pa.array(order))
+    yield whole.drop_columns([_POSITION]).unify_dictionaries().take(column_of(order))
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from prodromal.explain import By, Explainer
 from prodromal.explain.reasons import top_reasons
+from prodromal.features.arrow import column_of, texts_of
 from prodromal.features.building import Builder
 from prodromal.risk.scored import FLAG_TEXTS, FLAGS
 from prodromal.risk.use import count_use, use_columns
@@ -88,9 +89,9 @@ class Scorer:
         margin = self.model.margin(matrix, coded)
         found = self.model.scored(matrix, people, margin)
         columns = {
-            "person_id": pa.array(matrix.person_id),
-            "index_date": pa.array(matrix.index_date.astype("datetime64[s]")),
-            **{name: pa.array(values) for name, values in found.numbers.items()},
+            "person_id": column_of(matrix.person_id),
+            "index_date": column_of(matrix.index_date.astype("datetime64[s]")),
+            **{name: column_of(values) for name, values in found.numbers.items()},
             "flags": _texts(np.asarray(FLAG_TEXTS, dtype=object), found.marks),
         }
         if self._explainer is not None:
@@ -110,4 +111,4 @@ class Scorer:
 
 
 def _texts(texts: npt.NDArray[np.object_], places: npt.NDArray[np.integer]) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int32)), pa.array(texts, pa.string()))
+    return pa.DictionaryArray.from_arrays(column_of(places.astype(np.int32)), texts_of(texts.tolist()))

@@ -58,11 +58,11 @@ def median(runs: list[Run]) -> float:
     return statistics.median(one.cpu for one in runs)
 
 
-def peer_python() -> str:
-    """An interpreter that all the other libraries have releases for."""
+def peer_python(accepted: tuple[str, ...]) -> str:
+    """An interpreter that all the other libraries have releases for: the first version found."""
     versions = Path.home() / ".pyenv" / "versions"
     names: list[str] = []
-    for version in ("3.12", "3.11"):
+    for version in accepted:
         names += [f"python{version}", *map(str, sorted(versions.glob(f"{version}.*/bin/python")))]
     for name in names:
         try:
@@ -71,15 +71,15 @@ def peer_python() -> str:
             continue
         if asked.returncode == 0:
             return name
-    sys.exit("the other libraries need Python 3.11 or 3.12: none was found")
+    sys.exit(f"the other libraries need Python {' or '.join(accepted)}: none was found")
 
 
-def environment(cache: Path, name: str, requirements: list[str]) -> Path:
+def environment(cache: Path, name: str, requirements: list[str], accepted: tuple[str, ...] = ("3.12", "3.11")) -> Path:
     """An environment of its own for another library, made once."""
     venv = cache / f"{name}-{'-'.join(requirements[0].split('==')[1:])}"
     if not (venv / "ready").exists():
         print(f"making {venv}", flush=True)
-        subprocess.run([peer_python(), "-m", "venv", "--clear", venv], check=True)
+        subprocess.run([peer_python(accepted), "-m", "venv", "--clear", venv], check=True)
         pip = [venv / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         subprocess.run([*pip, *requirements], check=True)
         (venv / "ready").touch()

@@ -31,6 +31,7 @@ ALLOWED = {
     "scoring": {"errors", "files", "held", "features", "register", "risk", "explain"},
     "distributed": {
         *("errors", "files", "atc", "tables", "register", "design", "features", "risk", "explain", "scoring"),
+        "sources",
     },
     "evaluate": {"errors", "files", "page", "disclosure"},
     "association": {"errors", "files", "page", "disclosure", "design", "register"},
