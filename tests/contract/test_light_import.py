@@ -10,6 +10,8 @@ import pytest
 from tests.torture.small import deliver, make_bundle, make_register
 
 HEAVY = ("xgboost", "numba", "duckdb", "shap", "matplotlib", "sklearn", "scipy", "pandas", "pyarrow")
+# The last is what numba's compiler imports: a loop out of its cache needs no compiler.
+UNUSED = ("xgboost", "shap", "sklearn", "pandas", "duckdb", "numba.np.arraymath")
 
 
 @pytest.mark.parametrize(
@@ -21,26 +23,17 @@ def test_heavy_modules_wait(statement):
     assert done.stdout.strip() == "[]"
 
 
-def test_scoring_and_its_reasons_need_neither_the_boosters_library_nor_pandas(tmp_path):
+def test_scoring_and_its_reasons_need_no_boosters_library_no_pandas_and_no_compiler(tmp_path):
     deliver(tmp_path / "d", persons=60)
     model = make_bundle(make_register(tmp_path / "d", tmp_path / "register"), tmp_path / "model")
-    arguments = [
-        "score",
-        tmp_path / "register",
-        model,
-        "--on",
-        "2015-01-01",
-        "--explain",
-        "3",
-        "-o",
-        tmp_path / "r.parquet",
-    ]
+    asked = ["--on", "2015-01-01", "--explain", "3", "--force", "--output", tmp_path / "r.parquet"]
+    arguments = ["score", tmp_path / "register", model, *asked]
     code = f"""
 import atexit, sys
 from prodromal.cli import main
-atexit.register(lambda: print([m for m in ("xgboost", "shap", "sklearn", "pandas", "duckdb") if m in sys.modules]))
+atexit.register(lambda: print([m for m in {UNUSED!r} if m in sys.modules]))
 sys.argv = {["prodromal", *map(str, arguments)]!r}
 main()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    ran = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(2)]
+    assert ran[1].stdout.splitlines()[-1] == "[]"
