@@ -80,6 +80,7 @@ def suppress(
     smallest: int,
     keep: NDArray[np.bool_] | NDArray[np.int64] | None = None,
     known: NDArray[np.bool_] | None = None,
+    hidden: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bool_]:
     """Choose which sums must not be shown.
 
@@ -94,6 +95,8 @@ def suppress(
         Sums to give up last, the highest at the very last.
     known : bool array of shape (n_sums,), optional
         Sums that are known whatever is shown: never chosen.
+    hidden : bool array of shape (n_sums,), optional
+        Sums that are suppressed already, and are to be protected with the others.
 
     Returns
     -------
@@ -108,12 +111,12 @@ def suppress(
     """
     none = np.zeros(len(counts), dtype=np.bool_)
     fixed = none if known is None else known
-    hidden = (counts > 0) & (counts < smallest) & ~fixed
+    chosen = (counts > 0) & (counts < smallest) & ~fixed | (none if hidden is None else hidden)
     rank = np.lexsort((counts, members.sum(axis=1) > 1, none if keep is None else keep))
     order = rank[~fixed[rank] & (counts[rank] > 0)]
-    for which in np.flatnonzero(hidden).tolist():
-        _protect(members, counts, hidden, which, smallest, order)
-    return hidden
+    for which in np.flatnonzero(chosen).tolist():
+        _protect(members, counts, chosen, which, smallest, order)
+    return chosen
 
 
 def _protect(

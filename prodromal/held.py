@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from prodromal.errors import OutputError
@@ -41,16 +42,22 @@ def held(folder: Path) -> Iterator[Path]:
             raise
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
     try:
+        for gone in folder.parent.glob(f"{glob.escape(folder.name)}.*.gone"):
+            shutil.rmtree(gone, ignore_errors=True)
         yield folder
     finally:
         os.close(lock)
 
 
 def drop(folder: Path) -> None:
-    """Remove a held folder; renamed first, so that nobody finds half of it."""
+    """Remove a held folder; renamed first, so that nobody finds half of it.
+
+    If the process is killed meanwhile, whoever holds the folder next removes the rest.
+    """
     gone = folder.with_name(f"{folder.name}.{os.getpid()}.gone")
     folder.rename(gone)
-    shutil.rmtree(gone)
+    with suppress(FileNotFoundError):  # somebody who holds the folder anew may be quicker
+        shutil.rmtree(gone)
 
 
 def _lock(folder: Path) -> int:

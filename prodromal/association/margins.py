@@ -13,7 +13,7 @@ import pandas as pd
 from prodromal.disclosure import suppress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import numpy.typing as npt
 
@@ -31,6 +31,8 @@ _USES = [
     ("0-1", 2, 0),
     *((window, *counts) for window in (">1-5", ">5") for counts in ((1, 1), (2, 1), (2, 2))),
 ]
+# Above the dearest of users.
+_DEAREST = 3
 _STAGES = ("drawn", "headline", "windows")
 # Followed after the diagnosis, with an event, with a visit.
 _LOST = (False, False, False)
@@ -84,8 +86,18 @@ class Sums:
             self.counts[key] = others.counts[key]
             self.known.add(key)
 
-    def hidden(self, profile: Profile) -> list[Place]:
-        """Where numbers stand that must not be shown."""
+    def joined(self, others: Sums) -> Sums:
+        """Both together, and none known; the others are given up last."""
+        both = Sums({**self.counts, **others.counts}, dear=dict(self.dear))
+        for sums in (self, others):
+            for key, places in sums.places.items():
+                both.places[key] += places
+        for key, dear in others.dear.items():
+            both.dear[key] = dear + _DEAREST
+        return both
+
+    def hidden(self, profile: Profile, already: Collection[Place] = ()) -> list[Place]:
+        """Where numbers stand that must not be shown, given those that are hidden already."""
         keys = list(self.counts)
         if not keys:
             return []
@@ -96,12 +108,15 @@ class Sums:
         more, few = _small_differences(members, counts, known, profile.smallest)
         every = np.unique(np.concatenate([members, more]), axis=1)
         none = np.zeros(len(few), dtype=bool)
+        suppressed = set(already)
+        before = np.array([not suppressed.isdisjoint(self.places[key]) for key in keys])
         chosen = suppress(
             every,
             np.concatenate([counts, few]),
             profile.smallest,
             np.concatenate([dear, none.astype(np.int64)]),
             np.concatenate([known, none]),
+            np.concatenate([before, none]),
         )
         return [place for key, gone in zip(keys, chosen, strict=False) if gone for place in self.places[key]]
 

@@ -46,7 +46,8 @@ def hidden_places(tables: Mapping[str, pd.DataFrame], profile: Profile) -> set[P
     -----
     First the totals, which all classes share, are protected by hiding totals. Then the users of each class are
     protected by hiding users, as if all totals were known: to guess that a hidden total equals a shown one tells
-    nobody more.
+    nobody more. Where a total is hidden, users are hidden besides until they do not tell it: there are no fewer people
+    than users.
     """
     found: list[Place] = []
     odds = tables["odds_ratios"]
@@ -61,10 +62,12 @@ def hidden_places(tables: Mapping[str, pd.DataFrame], profile: Profile) -> set[P
             for told in view.of_class(str(name)):
                 (users if told.users else totals).add(told.kinds, told.count, told.places, dear=told.dear)
             classes.append(users)
-        found += totals.hidden(profile)
+        found += (hidden := totals.hidden(profile))
         for users in classes:
             users.know(totals)
             found += users.hidden(profile)
+            if hidden:
+                found += users.joined(totals).hidden(profile, found)
     return {*found, *_at_risk(tables, profile)}
 
 

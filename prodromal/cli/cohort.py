@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prodromal.cli.common import Force, Output, RegisterFolder, Seed, parse_date, refuse_existing, say
+from prodromal.cli.splits import Splitting
 from prodromal.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -22,7 +23,13 @@ _Horizon = Annotated[float, typer.Option(help="Years after the index date at whi
 _History = Annotated[int, typer.Option(help="Days that must have been observed before the index date.")]
 _Split = Annotated[float | None, typer.Option("--split", help="Share of families held out, such as 0.3.")]
 _SplitSeed = Annotated[int, typer.Option("--split-seed", help="Seed of the split; use the same for both parts.")]
-_Part = Annotated[str | None, typer.Option("--part", help="With --split or --split-date: train or held-out.")]
+_Splits = Annotated[
+    Path | None, typer.Option("--splits", help="MEDS dataset, or CSV or Parquet with person_id and split.")
+]
+_Part = Annotated[
+    str | None,
+    typer.Option("--part", help="With --split or --split-date: train or held-out. With --splits: the split's name."),
+]
 _SplitDate = Annotated[
     str | None,
     typer.Option("--split-date", help="Train: answered before YYYY-MM-DD. Held-out: index dates from it on."),
@@ -62,6 +69,7 @@ def sets(
     split: _Split = None,
     split_seed: _SplitSeed = 1,
     split_date: _SplitDate = None,
+    splits: _Splits = None,
     part: _Part = None,
     force: Force = False,
 ) -> None:
@@ -72,13 +80,8 @@ def sets(
     refuse_existing(output, force)
     opened = Register.open(register)
     question = Outcome(outcome, lag_days, round(horizon_years * 365.25), min_history_days)
-    drawn = draw_landmark_sets(
-        opened,
-        question,
-        seed=seed,
-        controls_per_case=controls_per_case,
-        among=_among(opened, split, part, split_seed, dated=split_date is not None),
-    )
+    among = Splitting(split, split_seed, splits, part, dated=split_date is not None).of(opened)
+    drawn = draw_landmark_sets(opened, question, seed=seed, controls_per_case=controls_per_case, among=among)
     _finish(opened, _in_time(drawn, split_date, part), output)
 
 
@@ -93,6 +96,7 @@ def landmark(
     min_history_days: _History = 730,
     split: _Split = None,
     split_seed: _SplitSeed = 1,
+    splits: _Splits = None,
     part: _Part = None,
     force: Force = False,
 ) -> None:
@@ -103,7 +107,8 @@ def landmark(
     refuse_existing(output, force)
     opened = Register.open(register)
     question = Outcome(outcome, lag_days, round(horizon_years * 365.25), min_history_days)
-    drawn = draw_landmark_cohort(opened, question, on=parse_date(on), among=_among(opened, split, part, split_seed))
+    among = Splitting(split, split_seed, splits, part).of(opened)
+    drawn = draw_landmark_cohort(opened, question, on=parse_date(on), among=among)
     _finish(opened, drawn, output)
 
 
@@ -137,17 +142,6 @@ def _in_time(cohort: Cohort, split_date: str | None, part: str | None) -> Cohort
     if part not in {"train", "held-out"}:
         raise DefinitionError("a split takes --part train or --part held-out")
     return (before if part == "train" else since)(cohort, parse_date(split_date))
-
-
-def _among(register: Register, split: float | None, part: str | None, seed: int, *, dated: bool = False) -> Any:
-    from prodromal.design import held_out
-
-    if split is None and (part is None or dated):
-        return None
-    if split is None or part not in {"train", "held-out"}:
-        raise DefinitionError("a split takes both --split SHARE and --part train or --part held-out")
-    held = held_out(register, share=split, seed=seed)
-    return held if part == "held-out" else ~held
 
 
 def _finish(register: Register, cohort: Cohort, output: Path) -> None:

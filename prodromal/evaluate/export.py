@@ -44,15 +44,15 @@ def meds_predictions(frame: pd.DataFrame, *, horizon_days: int, lag_days: int) -
     Parameters
     ----------
     frame : DataFrame
-        ``person_id`` (whole numbers), ``index_date``, ``risk``; with ``event`` and ``time_days`` also the true label,
-        null where censoring hides it.
+        ``person_id`` (whole numbers), ``index_date``, ``risk``; with ``event`` and ``time_days`` also the true label.
     horizon_days, lag_days : int
 
     Returns
     -------
     pyarrow.Table
-        ``subject_id`` int64, ``prediction_time`` timestamp[us], ``boolean_value`` bool, ``predicted_boolean_value``
-        bool (null: no threshold is implied), ``predicted_boolean_probability`` float32.
+        ``subject_id`` int64, ``prediction_time`` timestamp[us], ``boolean_value`` bool (if outcomes are given; rows
+        whose label censoring hides are left out, for MEDS knows no missing label), ``predicted_boolean_value`` bool
+        (null: no threshold is implied), ``predicted_boolean_probability`` float32.
 
     Notes
     -----
@@ -67,21 +67,23 @@ def meds_predictions(frame: pd.DataFrame, *, horizon_days: int, lag_days: int) -
     if not pd.api.types.is_integer_dtype(frame["person_id"]):
         raise DataError("predictions: MEDS needs whole numbers in person_id; the column holds something else")
     day = pd.to_datetime(frame["index_date"]).to_numpy().astype("datetime64[D]").astype("datetime64[us]")
+    labels = _labels(frame, horizon_days, lag_days)
     columns = {
         "subject_id": pa.array(frame["person_id"].to_numpy(), pa.int64()),
         "prediction_time": pa.array(day - np.timedelta64(1, "us"), pa.timestamp("us")),
-        "boolean_value": _labels(frame, horizon_days, lag_days),
+        **({} if labels is None else {"boolean_value": labels}),
         "predicted_boolean_value": pa.nulls(len(frame), pa.bool_()),
         "predicted_boolean_probability": pa.array(frame["risk"].to_numpy().astype(np.float32), pa.float32()),
     }
-    return pa.table(columns)
+    found = pa.table(columns)
+    return found if labels is None else found.filter(labels.is_valid())
 
 
-def _labels(frame: pd.DataFrame, horizon_days: int, lag_days: int) -> pa.Array:
+def _labels(frame: pd.DataFrame, horizon_days: int, lag_days: int) -> pa.Array | None:
     import pyarrow as pa
 
     if not {"event", "time_days"} <= set(frame.columns):
-        return pa.nulls(len(frame), pa.bool_())
+        return None
     event, time = frame["event"].to_numpy(), frame["time_days"].to_numpy()
     outcome = (event == 1) & (time > lag_days) & (time <= horizon_days)
     return pa.array(outcome, pa.bool_(), mask=(event == 0) & (time < horizon_days))

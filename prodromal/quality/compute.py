@@ -131,8 +131,9 @@ def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFra
         )
         kinds = (("rejected", account["rejected"]), ("left out", left_out), ("repaired", account["repaired"]))
         reasons += [(name, what, reason, n) for what, counts in kinds for reason, n in sorted(counts.items())]
-    columns = ["table", "what", "reason", "rows"]
-    return {"account": pd.DataFrame(rows), "reasons": pd.DataFrame(reasons, columns=columns)}
+    columns = ["table", "read", "added", "kept", "duplicate", "rejected", "left_out"]
+    by_reason = pd.DataFrame(reasons, columns=["table", "what", "reason", "rows"])
+    return {"account": pd.DataFrame(rows, columns=columns), "reasons": by_reason}
 
 
 def _years(register: Register, found: Tally, span: npt.NDArray[np.int64]) -> dict[str, pd.DataFrame]:

@@ -71,8 +71,9 @@ def quality_page(released: Quality, provenance: Mapping[str, str]) -> Page:
 
 
 def _lead(tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> Markup:
-    gaps, dispensings = int(tables["months"]["gap"].sum()), tables["account"].set_index("table").loc["dispensings"]
-    lost = dispensings["rejected"] / dispensings["read"] if dispensings["read"] else float("nan")
+    account, gaps = tables["account"], int(tables["months"]["gap"].sum())
+    read, rejected = account.loc[account["table"] == "dispensings", ["read", "rejected"]].sum(skipna=False)
+    lost = rejected / read if read else float("nan")
     if not facts["dispensings"]:
         return paragraph(f"There are no dispensings of the {count(facts['people'])} people.")
     asked = (

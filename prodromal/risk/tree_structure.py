@@ -107,7 +107,7 @@ class _File:
         return found
 
     def empty(self, value: Any, kind: Any, name: str) -> None:
-        if type(value) is not type(kind) or len(value):
+        if type(value) is not type(kind) or len(value) or getattr(value, "dtype", None) != getattr(kind, "dtype", None):
             self.refuse(f"{name} is not empty")
 
     def whole_list(self, value: Any, name: str, length: int) -> list[int]:
@@ -151,7 +151,8 @@ def _check_learner(found: _File, learner: Mapping[str, Any], n_features: int) ->
 def _check_categories(found: _File, categories: Any) -> None:
     if categories is None:  # before XGBoost 3.1
         return
-    parts = {"enc": [], "feature_segments": np.empty(0), "sorted_idx": np.empty(0)}
+    numbers = np.empty(0, dtype=np.int32)
+    parts = {"enc": [], "feature_segments": numbers, "sorted_idx": numbers}
     found.keys(categories, set(parts), "cats")
     for name, kind in parts.items():
         found.empty(categories[name], kind, name)

@@ -27,7 +27,13 @@ _COLUMNS = {
     "split_type": "uint8",
     "sum_hessian": "float32",
 }
-_CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
+# Empty, but of their types: XGBoost reads no other.
+_CATEGORIES = {
+    "categories": "int32",
+    "categories_nodes": "int32",
+    "categories_segments": "int64",
+    "categories_sizes": "int64",
+}
 _KEYS = {*_COLUMNS, *_CATEGORIES, "id", "tree_param"}
 _NO_PARENT = 2**31 - 1
 _DEEPEST = 32
@@ -44,8 +50,9 @@ def check_tree(tree: Any, number: int, of: int, n_features: int, where: str) -> 
     check = _Check(number, of, where)
     if not isinstance(tree, dict) or set(tree) != _KEYS or type(tree["id"]) is not int or tree["id"] != number:
         check.refuse("it has parts of other names than its own")
-    if any(not isinstance(tree[name], np.ndarray) or len(tree[name]) for name in _CATEGORIES):
-        check.refuse("it splits on categories")
+    for name, dtype in _CATEGORIES.items():
+        if not isinstance(tree[name], np.ndarray) or tree[name].dtype != dtype or len(tree[name]):
+            check.refuse("it splits on categories")
     n = check.size(tree, n_features)
     left, right, is_leaf = check.children(tree, n)
     check.depth(left, right, is_leaf)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from prodromal.risk.pooling import parts, pool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +16,10 @@ if TYPE_CHECKING:
 
     from prodromal.features import FeatureMatrix, FeaturePlan
 
-__all__ = ["AGE_ENDS", "Use", "count_use", "expected_users", "use_columns"]
+__all__ = ["AGE_ENDS", "SMALLEST", "Use", "count_use", "expected_users", "use_columns"]
 
+# The default of prodromal.disclosure, to which no arrow leads from here.
+SMALLEST = 10
 AGE_ENDS = (0, 40, 50, 60, 70, 80, 120)
 _CELLS = 2 * (len(AGE_ENDS) - 1)
 _EVER = "days_since_last"
@@ -30,10 +34,13 @@ class Use:
     people : ndarray of float64, shape (12,)
         Men, then women, of the six bands between ``AGE_ENDS``; people of unknown sex are left out.
     users : ndarray of float64, shape (12, n_groups)
+    rows : Use, optional
+        The same counted by rows, where a row stands for several people or for less than one.
     """
 
     people: npt.NDArray[np.float64]
     users: npt.NDArray[np.float64]
+    rows: Use | None = None
 
     def __add__(self, other: Use) -> Use:
         return Use(self.people + other.people, self.users + other.users)
@@ -43,16 +50,42 @@ class Use:
         """Nobody."""
         return cls(np.zeros(_CELLS), np.zeros((_CELLS, groups)))
 
-    def to_dict(self, names: tuple[str, ...]) -> dict[str, Any]:
-        """Plain values: shares, so that no small count is told."""
-        share = np.divide(
-            self.users, self.people[:, None], out=np.zeros_like(self.users), where=self.people[:, None] > 0
-        )
-        return {
-            "age_ends": list(AGE_ENDS),
-            "people": self.people.round(-1).tolist(),
-            "share": {name: share[:, g].round(4).tolist() for g, name in enumerate(names)},
-        }
+    def to_dict(self, names: tuple[str, ...], smallest: int = SMALLEST) -> dict[str, Any]:
+        """Shares of users as they may leave with a model.
+
+        Parameters
+        ----------
+        names : tuple of str
+            Of the groups.
+        smallest : int
+            Fewest people, users and others whose share is told.
+
+        Returns
+        -------
+        dict
+            ``age_ends``, and ``share``: by group 12 shares of users, to four digits. Cells of few are told together
+            with their neighbours: ages of one sex, else of both. So the users whom the shares give for the people
+            counted are, in all, the users counted. A group that nobody uses has shares of 0, and one that all use of
+            1; one with few users or few others in all has none.
+        """
+        shares = {name: self._shares(group, smallest) for group, name in enumerate(names)}
+        told = {name: share.round(4).tolist() for name, share in shares.items() if share is not None}
+        return {"age_ends": list(AGE_ENDS), "share": told}
+
+    def _shares(self, group: int, smallest: int) -> npt.NDArray[np.float64] | None:
+        counted = self.rows or self
+        by_sex = (2, len(AGE_ENDS) - 1, -1)
+        starts = pool(counted.people.reshape(by_sex), smallest, np.ones(by_sex[:2], dtype=np.bool_))
+        if starts is None:
+            return None
+        users = counted.users[:, group]
+        kinds = np.column_stack([kind for kind in (users, counted.people - users) if kind.any()])
+        told = pool(kinds.reshape(by_sex), smallest, starts)
+        if told is None:
+            return None
+        part = parts(told, 2)
+        share = np.bincount(part, self.users[:, group]) / np.bincount(part, self.people)
+        return np.asarray(share[part], dtype=np.float64)
 
 
 def use_columns(plan: FeaturePlan) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
@@ -84,9 +117,16 @@ def count_use(
     known = np.flatnonzero(np.asarray(sex) < 2)
     band = np.searchsorted(AGE_ENDS[1:-1], np.asarray(age)[known], side="right")
     cell = np.asarray(sex)[known].astype(np.int64) * (len(AGE_ENDS) - 1) + band
-    counted = np.ones(len(known)) if weight is None else np.asarray(weight, dtype=np.float64)[known]
-    users = [np.bincount(cell, counted * ~np.isnan(values[known, c]), _CELLS) for c in columns]
-    return Use(np.bincount(cell, counted, _CELLS), np.array(users, dtype=np.float64).reshape(len(columns), _CELLS).T)
+    used = [~np.isnan(values[known, column]) for column in columns]
+    rows = _counted(cell, used, np.ones(len(known)))
+    if weight is None:
+        return rows
+    return replace(_counted(cell, used, np.asarray(weight, dtype=np.float64)[known]), rows=rows)
+
+
+def _counted(cell: npt.NDArray[np.int64], used: list[npt.NDArray[np.bool_]], weight: npt.NDArray[np.float64]) -> Use:
+    users = [np.bincount(cell, weight * group, _CELLS) for group in used]
+    return Use(np.bincount(cell, weight, _CELLS), np.array(users, dtype=np.float64).reshape(len(used), _CELLS).T)
 
 
 def expected_users(reference: Mapping[str, Any], people: npt.NDArray[np.float64], name: str) -> float | None:

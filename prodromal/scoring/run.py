@@ -18,7 +18,7 @@ from prodromal.errors import NotEstimable, OutputError
 from prodromal.features.ahead import ahead, pool
 from prodromal.features.arrow import column_of
 from prodromal.features.index_dates import IndexDates
-from prodromal.files import atomic_file, write_text
+from prodromal.files import atomic_file, sweep, write_text
 from prodromal.register.parquet import read_table
 from prodromal.scoring.account import ScoringAccount
 from prodromal.scoring.drift import Drift, Seen, drift_table
@@ -103,6 +103,8 @@ def score_register(
         "reasons": reasons,
     }
     with Journal.open(output, job) as journal:
+        for path in (output, drift_beside(output)):
+            sweep(path)
         parts = _score_parts(work, journal, dates, threads, progress)
         of_parts = [part.account for part in parts.values()]
         account = ScoringAccount.total([ScoringAccount(sum(unknown.values()), 0, unknown), *of_parts])

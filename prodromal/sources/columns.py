@@ -220,8 +220,11 @@ def _strict_date(column: Column, source: SourceColumn) -> tuple[str, str]:
     for mark, digits in _FIELD_LENGTHS.items():
         length += rest.count(mark) * digits
         rest = rest.replace(mark, "")
-    if "%" in rest:
+    if "%" in rest or " " in rest:
         exact = f"strftime({read}, {literal(form)}) = {text}"
     else:
-        exact = f"strlen({text}) = {length + len(rest)} AND right({text}, 1) >= '!'"
-    return f"CAST(try_strptime({text}, {literal(form)}) AS DATE)", f"CASE WHEN {exact} THEN {read} END"
+        exact = f"strlen({text}) = {length + len(rest)} AND left({text}, 1) >= '!' AND right({text}, 1) >= '!'"
+    return (
+        f"CAST(try_strptime({text}, {literal(form)}) AS DATE)",
+        f"CASE WHEN {exact} AND year({read}) > 0 THEN {read} END",
+    )

@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 from prodromal.errors import ProdromalError
+from scripts.fuzz_targets import dates
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "models" / "als-synthetic-v1"
@@ -208,6 +209,7 @@ def _of(*texts: bytes) -> Callable[[], Iterator[bytes]]:
 TARGETS = {
     "atc": Target(atc, _of(b"N06AB04", b" n06 ab04", b"N", b"A10BA02\r\n"), 32),
     "bundle_plan": Target(bundle_plan, _plans),
+    "dates": Target(dates.compare, dates.examples, 1024),
     "facts": Target(facts, lambda: iter([(BUNDLE / "model.json").read_bytes()]), 60_000),
     "fhir": Target(fhir, _resources),
     "manifest": Target(manifest, _manifests),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import date
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -142,8 +143,15 @@ def studied(hostile, evaluated, world, folder):
 
 
 def checked(hostile, evaluated, world, folder):
-    found = compute_quality(world.register, hostile[1].plan)
-    return quality_page(release_quality(found), PROVENANCE).render()
+    """Classes and name of the plan, names of codes from the index, and every word of the account."""
+    groups = tuple(replace(g, family=family) for g, family in zip(world.plan.groups, STRINGS[::-1], strict=False))
+    names = dict(zip(world.register.codes, cycle(HOSTILE), strict=False))
+    found = compute_quality(world.register, replace(world.plan, groups=groups, name=EVERYWHERE), names=names)
+    account = found.tables["account"]
+    others = pd.DataFrame({"table": HOSTILE, "read": 100, "kept": 100}).reindex(columns=account.columns, fill_value=0)
+    reasons = pd.DataFrame({"table": HOSTILE, "what": HOSTILE[::-1], "reason": HOSTILE, "rows": 1000})
+    tables = {**found.tables, "account": pd.concat([account, others]), "reasons": reasons}
+    return quality_page(release_quality(replace(found, tables=tables)), {"register": "x"}).render()
 
 
 PAGES = (explained, one_explained, summarised, reported, recalibrated, studied, checked)

@@ -12,7 +12,8 @@ from prodromal.cli.app import app, main
 
 VERBS = [
     *("simulate", "simulate oracle", "ingest csv", "check", "cohort sets", "cohort landmark", "cohort anchored"),
-    *("ingest omop", "ingest meds", "ingest fhir", "export meds", "export meds-labels", "keygen", "sign"),
+    *("ingest omop", "ingest meds", "ingest fhir", "export meds", "export meds-labels", "export meds-predictions"),
+    *("keygen", "sign"),
     *("features", "train", "score", "explain", "evaluate", "recalibrate", "study", "demo"),
     *(f"spark {job}" for job in ("score", "tables", "features", "explain", "tally")),
 ]

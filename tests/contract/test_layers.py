@@ -31,7 +31,7 @@ ALLOWED = {
     "scoring": {"errors", "files", "held", "features", "register", "risk", "explain"},
     "distributed": {
         *("errors", "files", "atc", "tables", "register", "design", "features", "risk", "explain", "scoring"),
-        "sources",
+        *("held", "sources"),
     },
     "evaluate": {"errors", "files", "page", "disclosure"},
     "association": {"errors", "files", "page", "disclosure", "design", "register"},

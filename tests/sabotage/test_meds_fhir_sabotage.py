@@ -93,6 +93,18 @@ SABOTAGE = {
         hostile.test_every_hostile_line_is_rejected_by_its_rule_or_read_for_what_it_is,
     ),
     "gzip is not measured": (lines, "_RATIO", 10**9, hostile.test_a_gzip_bomb_is_refused_before_it_fills_anything),
+    "gzip is measured late": (
+        lines,
+        "_RATIO_FROM",
+        16 << 20,
+        hostile.test_a_bomb_of_empty_objects_is_refused_before_its_first_line_is_read,
+    ),
+    "gzip is measured by what was taken ahead": (
+        lines,
+        "_STEP",
+        1 << 17,
+        hostile.test_a_bomb_of_empty_objects_is_refused_before_its_first_line_is_read,
+    ),
     "codes of death are not known": (
         relations,
         "is_code",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
-from scipy.optimize import linprog
 
 from prodromal.evaluate import PROFILES, EvaluationData, evaluate
 from prodromal.evaluate.disclosure import suppress
+from tests.security.attacker import reach
+from tests.security.studies import attacked_studies
+from tests.security.use_told import attacked_use
 
-__all__ = ["attacked_evaluations", "attacked_sums"]
+__all__ = ["attacked_evaluations", "attacked_studies", "attacked_sums", "attacked_use"]
 
 
 def attacked_sums(trials: int, seed: int) -> tuple[int, int]:
@@ -48,21 +52,9 @@ def _holes(members, counts, hidden, smallest) -> int:
     """Small counts that are shown, and hidden ones that the shown place within an interval that is too narrow."""
     found = int(((counts > 0) & (counts < smallest) & ~hidden).sum())
     for which in np.flatnonzero(hidden):
-        low, high = _reach(members[which], members[~hidden], counts[~hidden], counts[~hidden])
+        low, high = reach(members[which], members[~hidden], counts[~hidden], counts[~hidden])
         found += high - low < smallest - 1e-6
     return found
-
-
-def _reach(target, members, least, most):
-    """Interval that sums between `least` and `most` leave for a target, parts being 0 or more."""
-    ends = []
-    for sign in (1.0, -1.0):
-        bounds = np.concatenate([most, -np.asarray(least)]).astype(float)
-        rows = np.concatenate([members, ~members * 0.0 - members]).astype(float)
-        found = linprog(sign * target.astype(float), A_ub=rows, b_ub=bounds, method="highs") if len(rows) else None
-        assert found is None or found.status in (0, 3), "what is shown contradicts itself"
-        ends.append(sign * found.fun if found is not None and found.status == 0 else (0.0 if sign > 0 else np.inf))
-    return ends
 
 
 def attacked_evaluations(trials: int, seed: int) -> tuple[int, int]:
@@ -117,12 +109,20 @@ def _groups(frame, released):
         yield frame["risk"] >= threshold, rows["n"].max(), rows["events"].max()
 
 
+def _thinkable(frame, released):
+    """One of every kind of people that there may be: which kinds there are is told to nobody."""
+    edges = np.sort(released["thresholds"]["threshold"].unique())
+    kinds = itertools.product(["M", "F"], [low for low, _ in _AGES.values()], frame["region"].unique(), [1e-9, *edges])
+    return pd.DataFrame(list(kinds), columns=["sex", "age_years", "region", "risk"])
+
+
 def _exposed(frame, released, profile) -> int:
     groups = list(_groups(frame, released))
-    masks = np.array([mask.to_numpy() for mask, _, _ in groups])
-    atoms, kind = np.unique(masks, axis=1, return_inverse=True)
-    case = frame["event"].to_numpy() == 1
-    cases, others = (np.bincount(kind.ravel()[chosen], minlength=atoms.shape[1]) for chosen in (case, ~case))
+    thinkable = _thinkable(frame, released)
+    masks = [np.array([mask.to_numpy() for mask, _, _ in _groups(whose, released)]) for whose in (frame, thinkable)]
+    atoms, kind = np.unique(np.hstack(masks), axis=1, return_inverse=True)
+    kind, case = kind.ravel()[: len(frame)], frame["event"].to_numpy() == 1
+    cases, others = (np.bincount(kind[chosen], minlength=atoms.shape[1]) for chosen in (case, ~case))
     # Of each kind of people first the outcomes, then the others; zeros may be shown as they are.
     people, outcomes = np.hstack([atoms, atoms]), np.hstack([atoms, np.zeros_like(atoms)])
     true = np.concatenate([cases, others])
@@ -133,6 +133,6 @@ def _exposed(frame, released, profile) -> int:
     assert (np.abs(shown[known] - exact[known]) <= slack).all(), "the attacker reads the tables otherwise than they are"
     found = int(((shown > 0) & (shown < profile.smallest)).sum())
     for which in np.flatnonzero(~known & (exact > 0)):
-        low, high = _reach(sums[which], sums[known], shown[known] - slack, shown[known] + slack)
+        low, high = reach(sums[which], sums[known], shown[known] - slack, shown[known] + slack)
         found += high - low < profile.smallest - 1e-6
     return found

@@ -59,6 +59,15 @@ def _other_type(document, tree, rng):
     tree["left_children"] = tree["left_children"].astype(np.int64)
 
 
+def _other_type_of_nothing(document, tree, rng):
+    """Categories, which are empty, as numbers of another width: XGBoost would not read them."""
+    of_model = document["learner"]["gradient_booster"]["model"].get("cats", {})
+    places = [(tree, name) for name in tree if name.startswith("categories")]
+    places += [(of_model, name) for name, value in of_model.items() if isinstance(value, np.ndarray)]
+    holder, name = places[rng.integers(len(places))]
+    holder[name] = holder[name].astype(np.int32 if holder[name].dtype == np.int64 else np.int64)
+
+
 def _circle(document, tree, rng):
     """A child that is its own ancestor, its parent's entry made to fit."""
     split = _split(tree, rng)
@@ -151,6 +160,7 @@ DAMAGES = {
     "direction unknown": _set("default_left", _any, 2, 255),
     "a column too short": _shorter,
     "a column of another type": _other_type,
+    "an empty column of another type": _other_type_of_nothing,
     "a part missing": _missing_key,
     "a part too many": _extra_key,
     "a tree less than declared": _one_tree_less,

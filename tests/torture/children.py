@@ -84,8 +84,7 @@ def _score(job: Job) -> None:
     try:
         progress = (lambda *_: time.sleep(job.wait_seconds)) if job.wait_seconds else None
         score_register(model, register, Everyone(job.day), job.output, reasons=2, threads=2, progress=progress)
-    except ProdromalError as error:
-        print(error, file=sys.stderr)
+    except ProdromalError as error:  # not told: the error stream may be a file, to which the limit applies, too
         sys.exit(error.exit_code)
     if job.count_steps is not None:
         job.count_steps.write_text(str(steps[0]))

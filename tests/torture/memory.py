@@ -11,7 +11,7 @@ from tests.torture.small import deliver, make_bundle, make_register
 
 __all__ = ["memory_is_bounded"]
 
-_PEOPLE, _ROWS_PER_PERSON, _ROWS_PER_PART = 12_000, 20, 60_000
+_PEOPLE, _ROWS_PER_PERSON, _ROWS_PER_PART = 30_000, 8, 20_000
 _MOST_GROWTH, _MOST_MB = 1.10, 600
 _PEAK = """
 import sys

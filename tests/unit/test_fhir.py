@@ -430,7 +430,7 @@ def test_files_of_other_resources_are_not_read_but_told_and_others_in_a_file_are
     ("lines", "words"),
     [
         ([GOOD], r"no resource Patient; they hold MedicationDispense \(1\)"),
-        ([patient(1)], "no resource MedicationRequest"),
+        ([patient(1)], "no resource MedicationDispense or MedicationRequest; they hold Patient"),
         ([], "hold nothing"),
     ],
 )

@@ -13,6 +13,7 @@ from prodromal.errors import DataError
 from prodromal.register import Register
 from prodromal.sources import ingest
 from prodromal.sources.fhir import Fhir, find_files
+from prodromal.sources.fhir.lines import read_blocks
 from tests.writers.fhir import coded, dispense, patient, write_ndjson
 
 GOOD = dispense("good", 1, "2010-01-01")
@@ -170,6 +171,15 @@ def test_a_gzip_bomb_is_refused_before_it_fills_anything(tmp_path):
     with pytest.raises(DataError, match="250 times"):
         run(tmp_path)
     assert {item.name for item in tmp_path.iterdir()} == {"in"}
+
+
+def test_a_bomb_of_empty_objects_is_refused_before_its_first_line_is_read(tmp_path):
+    """16 MB of them took 24 seconds to reject one by one."""
+    file = tmp_path / "MedicationDispense.ndjson.gz"
+    with gzip.open(file, "wb", compresslevel=9) as stream:
+        stream.write(b"{}\n" * (20 << 20))
+    with pytest.raises(DataError, match="250 times"):
+        next(read_blocks(file))
 
 
 def test_real_text_may_shrink_as_much_as_text_does(tmp_path):

@@ -72,6 +72,45 @@ def test_names_of_outcomes_and_of_concepts_are_only_text(tmp_path):
     assert done.accounts["outcomes"].kept == 2
 
 
+def concepts_with(*lines):
+    return SMALL["concept"] + "".join(f"{line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "21\tsertraline; oral\tATC\tN06AB06\tATC 5th\tC",
+        "21\tSertraline, systemic\tATC\tN06AB06\tATC 5th\tC",
+        "21\ta name before\tATC\tN06AB06 \tATC 5th\tC",
+    ],
+)
+def test_a_concept_that_stands_there_twice_is_one(tmp_path, line):
+    done, _ = ingested(write(tmp_path / "cdm", concept=concepts_with(line)), tmp_path / "r", "ALS=700")
+    assert atcs(tmp_path / "r") == {1: ["N06AB06"]}
+    assert done.accounts["dispensings"].kept == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "21\tsertraline; oral\tATC\tN06AB05\tATC 5th\tC",
+        "21\tsertraline; oral\tATC\tZ99\tATC 5th\tC",
+        "21\tsertraline; oral\tRxNorm\tN06AB06\tATC 5th\tC",
+    ],
+)
+def test_a_concept_with_two_codes_is_refused(tmp_path, line):
+    cdm = write(tmp_path / "cdm", concept=concepts_with(line, "25\ttwice\tATC\tN02BA01\tATC 5th\tC"))
+    with pytest.raises(DataError, match=r"table concept: 1 of .* several times with different codes"):
+        ingested(cdm, tmp_path / "r", "ALS=700")
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_concept_that_nobody_needs_may_contradict_itself(tmp_path):
+    cdm = write(tmp_path / "cdm", concept=concepts_with("24\taspirin\tATC\tB01AC99\tATC 5th\tC"))
+    ingested(cdm, tmp_path / "r", "ALS=700")
+    assert atcs(tmp_path / "r") == {1: ["N06AB06"]}
+
+
 def test_a_database_cannot_make_us_read_other_files(tmp_path):
     secret = tmp_path / "elsewhere" / "secret.csv"
     secret.parent.mkdir()

@@ -213,6 +213,24 @@ def test_an_empty_register_has_a_page(tmp_path):
     assert "There are no dispensings" in quality_page(shown, {}).render()
 
 
+def test_a_register_without_an_account_has_a_page(delivered, monkeypatch):
+    register, _ = delivered
+    monkeypatch.setitem(register.manifest, "account", {})
+    shown = release(compute_quality(register))
+    assert shown.tables["account"].empty
+    page = quality_page(shown, {}).render()
+    assert "unknown" in page.partition("of the dispensings read were rejected")[2].partition("months far below")[0]
+
+
+def test_rejected_rows_too_few_to_be_shown_are_not_said_to_be_none(quality):
+    tables = dict(quality.tables)
+    tables["account"] = tables["account"].assign(rejected=[2, 2], kept=lambda a: a["read"] - 2, duplicate=0)
+    page = quality_page(release(Quality(tables, quality.facts)), {}).render()
+    said = page.partition("of the dispensings read were rejected")[2].partition("months far below")[0]
+    assert "unknown" in said
+    assert "0 %" not in said
+
+
 def test_the_command(delivered, tmp_path):
     page, tables = tmp_path / "q.html", tmp_path / "q.json"
     folder = str(delivered[0].folder)

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
 __all__ = ["check_codes", "check_outcomes", "check_resources"]
 
+_SUPPLIES = ("MedicationDispense", "MedicationRequest")
+
 
 def check_resources(loaded: Loaded, resource: str) -> None:
     """Refuse files without patients or supplies, and references to several servers."""
-    for kind in ("Patient", resource):
-        if not loaded.read[kind]:
+    # Requests are what is left where there are no dispenses: without either, both are missed.
+    supplies = {resource} if any(loaded.read[kind] for kind in _SUPPLIES) else {resource, *_SUPPLIES}
+    for kinds in ({"Patient"}, supplies):
+        if not any(loaded.read[kind] for kind in kinds):
             there = ", ".join(f"{found or 'lines that are none'} ({n})" for found, n in sorted(loaded.read.items()))
-            raise DataError(f"the files hold no resource {kind}; they hold {there or 'nothing'}")
+            missed = " or ".join(sorted(kinds))
+            raise DataError(f"the files hold no resource {missed}; they hold {there or 'nothing'}")
     if len(loaded.servers) > 1:
         raise DataError(
             f"references to patients name {len(loaded.servers)} servers, on which one id may be two people; "

@@ -20,7 +20,9 @@ SUFFIXES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 LINE_BYTES = 16 << 20
 _CHUNK = 4 << 20
 # Text of resources shrinks ten- to fiftyfold; gzip at its best reaches a thousand.
-_RATIO, _RATIO_FROM = 250, 16 << 20
+_RATIO, _RATIO_FROM = 250, 1 << 20
+# In so small steps, what was taken of a file tells what it has grown to.
+_STEP = 4096
 _UTF_8_MARK = b"\xef\xbb\xbf"
 
 
@@ -72,7 +74,7 @@ def _chunks(file: Path) -> Iterator[bytes]:
 
 def _measured(file: Path, raw: IO[bytes]) -> Iterator[bytes]:
     produced = 0
-    with gzip.GzipFile(fileobj=raw) as stream:
+    with gzip.GzipFile(mode="rb", fileobj=_InSteps(raw)) as stream:
         while chunk := stream.read(_CHUNK):
             produced += len(chunk)
             if produced > _RATIO_FROM and produced > _RATIO * raw.tell():
@@ -81,6 +83,19 @@ def _measured(file: Path, raw: IO[bytes]) -> Iterator[bytes]:
                     "decompress it by hand if it is what it should be"
                 )
             yield chunk
+
+
+@dataclass(frozen=True)
+class _InSteps:
+    """A file that gives no more at a time than a decompressor needs."""
+
+    raw: IO[bytes]
+
+    def read(self, size: int, /) -> bytes:
+        return self.raw.read(min(size, _STEP))
+
+    def seek(self, place: int, /) -> int:
+        return self.raw.seek(place)
 
 
 def _start(file: Path, chunk: bytes) -> bytes:

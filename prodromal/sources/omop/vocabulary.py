@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from prodromal.errors import DataError
 from prodromal.sources.omop.place import Wanted
 from prodromal.sources.omop.tables import CDM, staged
 
@@ -38,6 +39,11 @@ class Concept:
     code: str
     kind: str
     standard: bool
+
+    @property
+    def code_of(self) -> tuple[str, str, str, bool]:
+        """What it stands for; the name may be another in another release."""
+        return self.vocabulary, self.code, self.kind, self.standard
 
 
 @dataclass(frozen=True)
@@ -135,4 +141,15 @@ def _concepts(connection: duckdb.DuckDBPyConnection, tables: Tables, ids: Collec
         "coalesce(concept_class_id, ''), coalesce(standard_concept, '') = 'S'"
     )
     rows = rows_of(connection, tables, "concept", Wanted(("concept_id",), ids), columns)
-    return {number: Concept(*fields) for number, *fields in rows}
+    found: dict[int, Concept] = {}
+    contradicted = set()
+    for number, *fields in rows:
+        concept = Concept(*fields)
+        if found.setdefault(number, concept).code_of != concept.code_of:
+            contradicted.add(number)
+    if contradicted:
+        raise DataError(
+            f"table concept: {len(contradicted)} of {len(found)} concept ids that are needed stand there several times "
+            "with different codes; deliver one release of the vocabulary"
+        )
+    return found
