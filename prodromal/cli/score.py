@@ -30,7 +30,7 @@ _NAMED = 5
 _SHIFTS = {
     "use": "used much more or less than among the people trained on, of the same age and sex",
     "flag": "more than a tenth of those scored are flagged",
-    "code": "codes that the training never saw",
+    "code": "codes that the training hardly saw",
     "month": "months with far fewer dispensings than those around them",
 }
 

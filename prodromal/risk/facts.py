@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prodromal.errors import BundleError
 from prodromal.risk.population import AGES
+from prodromal.risk.use import AGE_ENDS, CELLS
 
 if TYPE_CHECKING:
     from prodromal.risk.tree_structure import Trees
@@ -64,6 +65,17 @@ class _Settings(_Strict):
     learning_rate: _Share
 
 
+class _Use(BaseModel):
+    """Shares of users of each group by sex and age; earlier versions told more."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
+
+    age_ends: Annotated[list[_Age], Field(min_length=len(AGE_ENDS), max_length=len(AGE_ENDS))]
+    share: Annotated[
+        dict[_Text, Annotated[list[_Share], Field(min_length=CELLS, max_length=CELLS)]], Field(max_length=1000)
+    ]
+
+
 class _Training(BaseModel):
     """What the product reads of the training's account; more may stand there."""
 
@@ -76,6 +88,8 @@ class _Training(BaseModel):
     rounds: _Count | None = None
     age_range: Annotated[list[_Age], Field(min_length=2, max_length=2)] | None = None
     settings: _Settings | None = None
+    use: _Use | None = None
+    codes: Annotated[list[Annotated[str, Field(max_length=7)]], Field(max_length=100_000)] | None = None
     out_of_fold: Annotated[list[_Compared], Field(max_length=100)] | None = None
 
 

@@ -14,11 +14,11 @@ from prodromal.risk.boosting import OutOfFold, Settings, boost, out_of_fold
 from prodromal.risk.material import prepare
 from prodromal.risk.model import RiskModel
 from prodromal.risk.normaliser import Normaliser, estimate_normaliser
-from prodromal.risk.use import count_use, use_columns
+from prodromal.risk.use import SMALLEST, count_use, use_columns
 from prodromal.trees import StoredTrees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from prodromal.design import Cohort
     from prodromal.features import FeatureMatrix, FeaturePlan
@@ -80,7 +80,7 @@ def train(
     progress: Callable[[int, int], None] | None = None,
     provenance: Mapping[str, str] | None = None,
     simulated: bool = False,
-    codes: Collection[str] | None = None,
+    codes: Mapping[str, int] | None = None,
 ) -> RiskModel:
     """Train a model on matched sets, or on a landmark cohort.
 
@@ -107,8 +107,9 @@ def train(
         Where the data came from, kept with the model.
     simulated : bool
         Whether the people are simulated, as ``Register.simulated`` tells; every output of the model says so.
-    codes : collection of str, optional
-        ATC codes of the register, as ``Register.codes`` has them; scoring tells which codes were never among them.
+    codes : mapping of str to int, optional
+        Dispensings by ATC code, as ``Register.codes`` has them; scoring tells which codes were not among those with
+        10 or more, which alone go into the model.
 
     Returns
     -------
@@ -177,14 +178,15 @@ def train(
     )
 
 
-def _noted_for_drift(material: Material, plan: FeaturePlan, codes: Collection[str] | None) -> dict[str, Any]:
+def _noted_for_drift(material: Material, plan: FeaturePlan, codes: Mapping[str, int] | None) -> dict[str, Any]:
     """Use of each group among people at risk, and the codes of the plan's groups: what scoring is compared with."""
     names, columns = use_columns(plan)
     chosen = material.at_risk
     use = count_use(material.X[chosen], columns, material.age[chosen], material.sex[chosen], material.weight[chosen])
     noted: dict[str, Any] = {"use": use.to_dict(names)} if names else {}
     if codes:
-        noted["codes"] = sorted(code for code in codes if any(group.matches(code) for group in plan.groups))
+        common = (code for code, rows in codes.items() if rows >= SMALLEST)
+        noted["codes"] = sorted(code for code in common if any(group.matches(code) for group in plan.groups))
     return noted
 
 

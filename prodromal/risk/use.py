@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from prodromal.features import FeatureMatrix, FeaturePlan
 
-__all__ = ["AGE_ENDS", "SMALLEST", "Use", "count_use", "expected_users", "use_columns"]
+__all__ = ["AGE_ENDS", "CELLS", "SMALLEST", "Use", "count_use", "expected_users", "use_columns"]
 
 # The default of prodromal.disclosure, to which no arrow leads from here.
 SMALLEST = 10
 AGE_ENDS = (0, 40, 50, 60, 70, 80, 120)
-_CELLS = 2 * (len(AGE_ENDS) - 1)
+CELLS = 2 * (len(AGE_ENDS) - 1)
 _EVER = "days_since_last"
 
 
@@ -48,7 +48,7 @@ class Use:
     @classmethod
     def none(cls, groups: int) -> Use:
         """Nobody."""
-        return cls(np.zeros(_CELLS), np.zeros((_CELLS, groups)))
+        return cls(np.zeros(CELLS), np.zeros((CELLS, groups)))
 
     def to_dict(self, names: tuple[str, ...], smallest: int = SMALLEST) -> dict[str, Any]:
         """Shares of users as they may leave with a model.
@@ -125,8 +125,8 @@ def count_use(
 
 
 def _counted(cell: npt.NDArray[np.int64], used: list[npt.NDArray[np.bool_]], weight: npt.NDArray[np.float64]) -> Use:
-    users = [np.bincount(cell, weight * group, _CELLS) for group in used]
-    return Use(np.bincount(cell, weight, _CELLS), np.array(users, dtype=np.float64).reshape(len(used), _CELLS).T)
+    users = [np.bincount(cell, weight * group, CELLS) for group in used]
+    return Use(np.bincount(cell, weight, CELLS), np.array(users, dtype=np.float64).reshape(len(used), CELLS).T)
 
 
 def expected_users(reference: Mapping[str, Any], people: npt.NDArray[np.float64], name: str) -> float | None:

@@ -10,6 +10,13 @@ __all__ = ["FACTS", "PLANS", "damaged_facts", "damaged_plan"]
 
 _FALLING = [1.0 - i / 1000 for i in range(1001)]
 _ROW = [0.01] * 120
+_ENDS = [0, 40, 50, 60, 70, 80, 120]
+_NO_SHARES = ([2.0] * 12, [0.1] * 11, "x", None, [0.1, "x"] * 6)
+
+
+def _share(share) -> dict:
+    return {"age_ends": _ENDS, "share": {"N06A": share}}
+
 
 # Where to put what: each value alone makes a model that must not load.
 FACTS = {
@@ -32,6 +39,8 @@ FACTS = {
     ("training", "age_range"): ([90, 20], [20], [20, 90, 95], "20-90", [-1, 20], [20, 10**6]),
     ("training", "sets"): ("many", -1, 1.5, [1], 10**15),
     ("training", "out_of_fold"): ("x", [1], [{"model": "a"}], [{}] * 200),
+    ("training", "use"): (3, [], {}, {"age_ends": [0, 1], "share": {}}, {"age_ends": _ENDS}, *map(_share, _NO_SHARES)),
+    ("training", "codes"): ("N06AB04", [1], ["N06AB04X"], {"N06AB04": 3}),
     ("training", "settings"): ({}, {"max_depth": 10**9}, 5),
     ("plan_fingerprint",): ("", "0" * 16, None, 5, "../../../../x"),
     ("unknown",): (1,),
