@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["dispensings_of", "persons_of"]
+__all__ = ["dispensings_of", "persons_of", "rows_of"]
 
 _TYPES = {
     Kind.DATE: pa.date32(),
@@ -82,7 +82,7 @@ def dispensings_of(table: pa.Table, people: Persons) -> tuple[list[pa.RecordBatc
     kept = once.set_column(once.column_names.index("atc"), "atc", codes).to_batches()
     counts = np.zeros(len(people), dtype=np.int32)
     for batch in kept:
-        places, times = np.unique(_rows_of(batch.column("person_id"), people), return_counts=True)
+        places, times = np.unique(rows_of(batch.column("person_id"), people), return_counts=True)
         counts[places] += times.astype(np.int32)
     return kept, counts
 
@@ -92,7 +92,7 @@ def _broken(typed: pa.Table, people: Persons) -> dict[str, npt.NDArray[np.bool_]
     atc = typed.column("atc")
     formed = _array(pc.fill_null(pc.match_substring_regex(atc, _WELL_FORMED), False))
     grouped = _array(pc.is_in(pc.utf8_slice_codeunits(atc, 0, 1), pa.array(list(_MAIN_GROUPS))))
-    rows = _rows_of(typed.column("person_id"), people)
+    rows = rows_of(typed.column("person_id"), people)
     known = rows >= 0
     life = _Life(
         *(values[rows[known]] for values in (people.birth, people.death, people.observed_from, people.observed_to))
@@ -126,7 +126,7 @@ class _Life(NamedTuple):
         }
 
 
-def _rows_of(ids: pa.ChunkedArray | pa.Array, people: Persons) -> npt.NDArray[np.int64]:
+def rows_of(ids: pa.ChunkedArray | pa.Array, people: Persons) -> npt.NDArray[np.int64]:
     """Rows of persons; -1 for an unknown or missing id."""
     found = pc.index_in(ids, pa.array(people.ids, ids.type))
     return np.asarray(pc.fill_null(found, -1), dtype=np.int64)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["delta_files", "is_delta"]
+__all__ = ["decoded", "delta_files", "is_delta"]
 
 _LOG = "_delta_log"
 _COMMIT = re.compile(r"(\d{20})\.json")
@@ -52,13 +52,14 @@ def delta_files(folder: Path) -> tuple[Path, ...]:
         raise DataError(f"{folder / _LOG} is damaged: it is no log of a Delta table") from error
     if not live:
         raise DataError(f"{folder}: the log of the Delta table names no live file")
-    paths = sorted(_decoded(path) for path in live)
+    paths = sorted(decoded(path) for path in live)
     if any(path.startswith("/") or ".." in path.split("/") or ":" in path for path in paths):
         raise DataError(f"{folder}: the log of the Delta table names a file outside the folder")
     return tuple(folder / path for path in paths)
 
 
-def _decoded(path: str) -> str:
+def decoded(path: str) -> str:
+    """An address with its percent signs resolved."""
     return re.sub("(?:%[0-9a-fA-F]{2})+", lambda found: bytes.fromhex(found[0].replace("%", "")).decode(), path)
 
 

@@ -49,6 +49,7 @@ def guarded(task: str, job: Mapping[str, Any]) -> Callable[..., Any]:
     """
     expected, mark = versions(), _MARK
     module, name = task.split(":")
+    compared: list[bool] = []
 
     def call(*arguments: Any) -> Any:
         # A nested function travels by value; importing here lets an executor without the package say so.
@@ -67,7 +68,9 @@ def guarded(task: str, job: Mapping[str, Any]) -> Callable[..., Any]:
             except (ImportError, AttributeError):
                 return "missing"
 
-        wrong = [f"{p} {found(p)} instead of {wanted}" for p, wanted in expected.items() if found(p) != wanted]
+        versions = {} if compared else expected
+        wrong = [f"{p} {found(p)} instead of {wanted}" for p, wanted in versions.items() if found(p) != wanted]
+        compared.append(True)
         if wrong:
             text = (
                 f"executor {platform.node()} has {', '.join(wrong)}: install there what the driver has "

@@ -13,7 +13,7 @@ from prodromal.tables import TABLES
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["read_spark_table"]
+__all__ = ["open_spark_table", "read_index_dates", "read_spark_table"]
 
 
 def read_spark_table(spark: SparkSession, name: str, where: str) -> DataFrame:
@@ -39,13 +39,34 @@ def read_spark_table(spark: SparkSession, name: str, where: str) -> DataFrame:
     DefinitionError
         If there is no canonical table `name`, or a Delta folder needs more than its files.
     """
+    frame = open_spark_table(spark, name, where)
+    return frame.select(*(column for column in TABLES[name].names if column in frame.columns))
+
+
+def open_spark_table(spark: SparkSession, name: str, where: str) -> DataFrame:
+    """The same with all the columns that the table has."""
     if name not in TABLES:
         raise DefinitionError(f"there is no table '{name}'; the tables are {', '.join(TABLES)}")
-    table = TABLES[name]
     frame = _opened(spark, where)
-    if absent := [column for column in table.required if column not in frame.columns]:
+    if absent := [column for column in TABLES[name].required if column not in frame.columns]:
         raise DataError(f"{where}: table {name} has no column {', '.join(absent)}; rename or add it")
-    return frame.select(*(column for column in table.names if column in frame.columns))
+    return frame
+
+
+def read_index_dates(spark: SparkSession, where: str) -> DataFrame:
+    """Open index dates: ``person_id`` and ``index_date``, in any order, several dates a person allowed.
+
+    Raises
+    ------
+    DataError
+        If there is no such table, or it lacks a column.
+    """
+    from pyspark.sql import functions
+
+    frame = _opened(spark, where)
+    if absent := [column for column in ("person_id", "index_date") if column not in frame.columns]:
+        raise DataError(f"{where}: index dates have no column {', '.join(absent)}; rename or add it")
+    return frame.select("person_id", functions.col("index_date").try_cast("date").alias("index_date"))
 
 
 def _opened(spark: SparkSession, where: str) -> DataFrame:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from prodromal.distributed.canonical import dispensings_of, persons_of
+from prodromal.distributed.canonical import dispensings_of, persons_of, rows_of
 from prodromal.distributed.folder import PROVENANCE
 from prodromal.distributed.guard import guarded, spark_errors
 from prodromal.distributed.parts import id_type, new_attempts, private_folder
@@ -21,6 +22,7 @@ from prodromal.errors import DataError, DefinitionError, NotEstimable
 from prodromal.features.index_dates import Asked
 from prodromal.files import atomic_folder, write_text
 from prodromal.register import Part
+from prodromal.register.persons import UNKNOWN_DAY, to_days
 from prodromal.risk import load
 from prodromal.scoring import ScoringAccount
 from prodromal.scoring.refusal import refuse_of_part
@@ -28,18 +30,21 @@ from prodromal.scoring.refusal import refuse_of_part
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import numpy.typing as npt
     from pyspark.sql import DataFrame
+
+    from prodromal.register import Persons
 
 __all__ = ["score_bucket", "score_tables"]
 
-_BUCKET = "prodromal_bucket"
+_BUCKET, _ASKED = "prodromal_bucket", "prodromal_asked"
 
 
 def score_tables(
     bundle: Path,
     persons: DataFrame,
     dispensings: DataFrame,
-    day: int,
+    dates: int | DataFrame,
     output: Path,
     *,
     buckets: int = 200,
@@ -47,7 +52,7 @@ def score_tables(
     replace: bool = False,
     provenance: Mapping[str, str] | None = None,
 ) -> ScoringAccount:
-    """Score everyone on a day from tables in canonical form, without a register.
+    """Score people from tables in canonical form, without a register.
 
     Parameters
     ----------
@@ -55,11 +60,11 @@ def score_tables(
         Folder of the model; the driver reads it, executors get its bytes.
     persons, dispensings : DataFrame
         Columns of the canonical tables; see ``read_spark_table``.
-    day : int
-        Days since 1970-01-01.
+    dates : int or DataFrame
+        Everyone on a day, in days since 1970-01-01; or ``person_id`` and ``index_date``, see ``read_index_dates``.
     output : Path
-        Folder of Parquet files on storage that every executor may write to, one a bucket, persons by id in each. The
-        risks are those of a register with the same rows, to the bit.
+        Folder of Parquet files on storage that every executor may write to, one a bucket, by person and date in each.
+        The risks are those of a register with the same rows, to the bit.
     buckets : int
         Into how many lots people are dealt; a lot must fit into a worker's memory.
     reasons : int
@@ -92,15 +97,15 @@ def score_tables(
         attempts = new_attempts(folder)
         job = {
             "sent": (sent.files, sent.fingerprint),
-            "day": day,
+            "day": dates if isinstance(dates, int) else None,
             "reasons": reasons,
             "folder": str(folder.absolute()),
             "attempts": str(attempts.absolute()),
             "facts": facts,
         }
-        account = _run(persons, dispensings, job, buckets)
+        account = _run(_with_dates(persons, dates), dispensings, job, buckets)
         if not account.scored:
-            raise NotEstimable(f"none of {account.asked} people can be scored ({dict(account.refused)})")
+            raise NotEstimable(f"none of {account.asked} index dates can be scored ({dict(account.refused)})")
         shutil.rmtree(attempts)
         said = {**facts, **asdict(account)}
         write_text(folder / PROVENANCE, json.dumps(said, indent=1, sort_keys=True) + "\n")
@@ -110,16 +115,40 @@ def score_tables(
 def score_bucket(job: Mapping[str, Any], persons: pa.Table, dispensings: pa.Table) -> pa.Table:
     """Score a bucket on an executor into a file of its own; done twice, it leaves the same file."""
     bucket = _bucket_of(persons, dispensings)
+    persons, dates = _apart(persons)
     people = persons_of(persons)
     batches, counts = dispensings_of(dispensings, people)
-    person, day = np.arange(len(people)), np.full(len(people), job["day"], dtype=np.int32)
     part = Part(Path(f"bucket {bucket}"), int(counts.sum()), 0, len(people), "")
-    asked = Asked(part, people, counts, person, person, day)
+    asked, unknown = _asked(part, people, counts, dates if job["day"] is None else job["day"])
     kept, refused = refuse_of_part(asked)
     if len(kept.day):
         _write(job, bucket, kept, batches)
-    account = ScoringAccount(len(asked.day), len(kept.day), refused)
+    account = ScoringAccount(len(asked.day) + sum(unknown.values()), len(kept.day), {**unknown, **refused})
     return pa.table({"bucket": pa.array([bucket], pa.int64()), "found": [json.dumps(asdict(account))]})
+
+
+def _asked(
+    part: Part, people: Persons, counts: npt.NDArray[np.int32], dates: int | pa.Table
+) -> tuple[Asked, dict[str, int]]:
+    """The index dates of a bucket by person and day, and how many are of people whom nobody knows."""
+    if isinstance(dates, int):
+        person, days = np.arange(len(people)), np.full(len(people), dates, dtype=np.int32)
+        return Asked(part, people, counts, person, person, days), {}
+    day = to_days(dates.column("index_date"), UNKNOWN_DAY)
+    if missing := int((day == UNKNOWN_DAY).sum()):
+        raise DataError(f"index dates: {missing} of {len(day)} rows of a bucket have no index_date")
+    row = rows_of(dates.column("person_id"), people)
+    unknown = int((row < 0).sum())
+    order = np.lexsort((day, row))[unknown:]
+    asked = Asked(part, people, counts, np.arange(len(order)), row[order], day[order])
+    return asked, {"unknown_person": unknown} if unknown else {}
+
+
+def _apart(persons: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Persons, and index dates where some came with them."""
+    if _ASKED not in persons.column_names:
+        return persons, persons.slice(0, 0)
+    return persons.filter(pc.invert(persons.column(_ASKED))), persons.filter(persons.column(_ASKED))
 
 
 def _write(job: Mapping[str, Any], bucket: int, kept: Asked, batches: list[pa.RecordBatch]) -> None:
@@ -138,7 +167,7 @@ def _write(job: Mapping[str, Any], bucket: int, kept: Asked, batches: list[pa.Re
 
 
 def _run(persons: DataFrame, dispensings: DataFrame, job: Mapping[str, Any], buckets: int) -> ScoringAccount:
-    _check_ids(persons, dispensings)
+    _check_ids(persons, dispensings, "dispensings")
     with spark_errors():
         left, right = (_dealt(frame, buckets).groupBy(_BUCKET) for frame in (persons, dispensings))
         call = _of_pair(guarded(f"{__name__}:score_bucket", job))
@@ -159,12 +188,22 @@ def _of_pair(call: Callable[..., pa.Table]) -> Callable[[pa.Table, pa.Table], pa
     return run
 
 
-def _check_ids(persons: DataFrame, dispensings: DataFrame) -> None:
-    one, other = (dict(frame.dtypes)["person_id"] for frame in (persons, dispensings))
+def _with_dates(persons: DataFrame, dates: int | DataFrame) -> DataFrame:
+    """Persons and, as further rows, index dates, so that both meet dispensings by one shuffle."""
+    if isinstance(dates, int):
+        return persons
+    from pyspark.sql import functions
+
+    _check_ids(persons, dates, "index dates")
+    marked = (frame.withColumn(_ASKED, functions.lit(frame is dates)) for frame in (persons, dates))
+    one, other = marked
+    return one.unionByName(other, allowMissingColumns=True)
+
+
+def _check_ids(persons: DataFrame, others: DataFrame, name: str) -> None:
+    one, other = (dict(frame.dtypes)["person_id"] for frame in (persons, others))
     if one != other or one not in {"bigint", "string"}:
-        raise DataError(
-            f"person_id is {one} in persons and {other} in dispensings; cast both to bigint, or both to string"
-        )
+        raise DataError(f"person_id is {one} in persons and {other} in {name}; cast both to bigint, or both to string")
 
 
 def _bucket_of(*tables: pa.Table) -> int:

@@ -8,20 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prodromal import __version__
 from prodromal.files import sha256, write_text
 from prodromal.register.counts import counts_of
 from prodromal.register.order import Written, in_order, with_sorted_dictionaries
-from prodromal.register.parquet import ROW_GROUP_ROWS, write_table
+from prodromal.register.parquet import ROW_GROUP_ROWS, read_table, write_table
+from prodromal.register.parts import PartDone, rows_per_person, whole_persons
 from prodromal.tables import Account, Kind, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -37,6 +36,7 @@ _ARROW = {
     Kind.ATC: pa.dictionary(pa.int32(), pa.string()),
     Kind.TEXT: pa.dictionary(pa.int32(), pa.string()),
 }
+_REPAIRS = pa.field("repairs", pa.uint16())
 
 
 class RegisterWriter:
@@ -45,7 +45,7 @@ class RegisterWriter:
     Parameters
     ----------
     folder : Path
-        Existing empty folder.
+        Existing folder; what it holds of an earlier run is written over.
     rows_per_part : int
         About how many dispensings go into a part.
     threads : int
@@ -60,7 +60,15 @@ class RegisterWriter:
         self._files: dict[str, list[dict[str, Any]]] = {}
         self._ids: pa.Array = pa.array([], self._id_type)
 
-    def write(self, table: Table, batches: Iterable[pa.RecordBatch], *, person_id: str) -> Written:
+    def write(
+        self,
+        table: Table,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        person_id: str,
+        done: Sequence[PartDone] = (),
+        note: Callable[[PartDone], None] | None = None,
+    ) -> Written:
         """Write batches in the order of the table's first sort columns; ``persons`` must come first.
 
         Parameters
@@ -71,6 +79,10 @@ class RegisterWriter:
             Its columns, ``fingerprint`` and ``repairs``; of rows equal in all but the last one is written.
         person_id : {"BIGINT", "VARCHAR"}
             Type of the ids.
+        done : sequence of PartDone
+            Parts of dispensings that lie in the folder already, the first ones; `batches` begin behind them.
+        note : callable, optional
+            Called with each part of dispensings once it is written, in their order.
 
         Returns
         -------
@@ -80,12 +92,16 @@ class RegisterWriter:
         self._id_type = pa.int64() if person_id == "BIGINT" else pa.string()
         schema = pa.schema([(c.name, self._id_type if c.kind is Kind.ID else _ARROW[c.kind]) for c in table.columns])
         written = Written()
-        chunks = in_order(batches, schema, table.sort, written)
         if table.name == "dispensings":
-            self._write_parts(chunks, schema)
+            with_repairs = schema.append(_REPAIRS)
+            self._write_parts(in_order(batches, with_repairs, table.sort, written), with_repairs, done, note)
+            for part in done:
+                written.rows += part.entry["rows"]
+                written.repairs.update({int(bits): rows for bits, rows in part.repairs.items()})
         else:
+            chunks = in_order(batches, schema, table.sort, written)
             whole = pa.concat_tables([schema.empty_table(), *chunks])
-            self._add(table.name, self._write_file(f"{table.name}.parquet", whole), {})
+            self._add(table.name, self._write_file(f"{table.name}.parquet", whole))
             if table.name == "persons":
                 self._ids = whole.column("person_id").combine_chunks()
         return written
@@ -97,7 +113,7 @@ class RegisterWriter:
             for table in _of_rows(rejected, ROW_GROUP_ROWS):
                 sink.write_table(table)
                 rows += table.num_rows
-        self._add("rejected", _entry(target, "rejected.parquet", rows), {})
+        self._add("rejected", _entry(target, "rejected.parquet", rows))
 
     def finish(
         self, *, accounts: Mapping[str, Account], sources: list[dict[str, Any]], settings: Mapping[str, Any]
@@ -115,8 +131,8 @@ class RegisterWriter:
         }
         write_text(self._folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
-    def _add(self, name: str, entry: dict[str, Any], facts: Mapping[str, Any]) -> None:
-        self._files.setdefault(name, []).append({**entry, **facts})
+    def _add(self, name: str, entry: Mapping[str, Any]) -> None:
+        self._files.setdefault(name, []).append(dict(entry))
 
     def _write_file(self, path: str, table: pa.Table) -> dict[str, Any]:
         target = self._folder / path
@@ -124,26 +140,52 @@ class RegisterWriter:
         write_table(with_sorted_dictionaries(table), target)
         return _entry(target, path, table.num_rows)
 
-    def _write_parts(self, chunks: Iterable[pa.Table], schema: pa.Schema) -> None:
+    def _write_parts(
+        self,
+        chunks: Iterable[pa.Table],
+        schema: pa.Schema,
+        done: Sequence[PartDone],
+        note: Callable[[PartDone], None] | None,
+    ) -> None:
         ids = self._ids.to_numpy(zero_copy_only=False)
         first, counts = 0, [np.empty(0, dtype=np.int32)]
-        writing: deque[tuple[Future[dict[str, Any]], dict[str, Any]]] = deque()
+        for part in done:
+            end = first + part.entry["persons"]
+            written = read_table(self._folder / part.entry["path"], ["person_id"])
+            counts.append(rows_per_person(written.column("person_id"), ids[first:end]))
+            self._add("dispensings", part.entry)
+            first = end
+        left = () if done and done[-1].next_id is None else whole_persons(chunks, schema, self._rows_per_part)
+        writing: deque[Future[PartDone]] = deque()
         with ThreadPoolExecutor(self._threads) as pool:
-            for number, (part, next_id) in enumerate(_whole_persons(chunks, schema, self._rows_per_part)):
+            for number, (rows, next_id) in enumerate(left, len(done)):
                 end = len(ids) if next_id is None else int(np.searchsorted(ids, next_id))
                 if len(writing) == self._threads:
-                    self._finish_part(*writing.popleft())
-                written = pool.submit(self._write_file, f"dispensings/part-{number:05d}.parquet", part)
-                writing.append((written, {"first_person": first, "persons": end - first, **counts_of(part)}))
-                counts.append(_rows_per_person(part.column("person_id"), ids[first:end]))
+                    self._finish_part(writing.popleft(), note)
+                facts = {"first_person": first, "persons": end - first}
+                writing.append(pool.submit(self._write_part, number, rows, next_id, facts))
+                counts.append(rows_per_person(rows.column("person_id"), ids[first:end]))
                 first = end
             while writing:
-                self._finish_part(*writing.popleft())
+                self._finish_part(writing.popleft(), note)
         per_person = pa.table({"dispensings": np.concatenate(counts)})
-        self._add("rows_per_person", self._write_file("rows_per_person.parquet", per_person), {})
+        self._add("rows_per_person", self._write_file("rows_per_person.parquet", per_person))
 
-    def _finish_part(self, written: Future[dict[str, Any]], facts: Mapping[str, Any]) -> None:
-        self._add("dispensings", written.result(), facts)
+    def _write_part(self, number: int, rows: pa.Table, next_id: Any, facts: Mapping[str, int]) -> PartDone:
+        repairs = np.bincount(rows.column(_REPAIRS.name).to_numpy())
+        part = rows.drop_columns([_REPAIRS.name])
+        entry = self._write_file(f"dispensings/part-{number:05d}.parquet", part)
+        return PartDone(
+            {**entry, **facts, **counts_of(part)},
+            next_id,
+            {str(bits): int(repairs[bits]) for bits in np.flatnonzero(repairs) if bits},
+        )
+
+    def _finish_part(self, written: Future[PartDone], note: Callable[[PartDone], None] | None) -> None:
+        part = written.result()
+        self._add("dispensings", part.entry)
+        if note:
+            note(part)
 
 
 def _entry(file: Path, path: str, rows: int) -> dict[str, Any]:
@@ -162,33 +204,3 @@ def _of_rows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]
             held = table.slice(whole).to_batches()
     if held:
         yield pa.Table.from_batches(held)
-
-
-def _rows_per_person(sorted_ids: pa.ChunkedArray, ids: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """How many rows each person has; features find a person's rows by it without reading an id."""
-    runs = pc.run_end_encode(sorted_ids.combine_chunks(), run_end_type=pa.int64())
-    counts = np.zeros(len(ids), dtype=np.int32)
-    for run in [runs] if isinstance(runs, pa.Array) else runs.chunks:
-        places = np.searchsorted(ids, run.values.to_numpy(zero_copy_only=False))
-        counts[places] += np.diff(run.run_ends.to_numpy(), prepend=0).astype(np.int32)
-    return counts
-
-
-def _whole_persons(
-    chunks: Iterable[pa.Table], schema: pa.Schema, rows_per_part: int
-) -> Iterator[tuple[pa.Table, Any | None]]:
-    """Parts of about `rows_per_part` rows that split no person, each with the first id of the next part."""
-    pending = schema.empty_table()
-    for chunk in chunks:
-        pending = pa.concat_tables([pending, chunk])
-        while pending.num_rows > rows_per_part:
-            ids = pending.column("person_id").combine_chunks()
-            boundary = pc.index(ids, ids[rows_per_part]).as_py()
-            if boundary == 0:
-                others = pc.not_equal(ids, ids[0])
-                boundary = pc.index(others, value=True).as_py()
-            if boundary < 0:
-                break
-            yield pending.slice(0, boundary).combine_chunks(), ids[boundary].as_py()
-            pending = pending.slice(boundary).combine_chunks()
-    yield pending.combine_chunks(), None

@@ -45,9 +45,9 @@ def _share_of(memory: str) -> str:
 
 @contextmanager
 def connect(
-    *, readable: Iterable[Path], scratch: Path, threads: int, memory: str
+    *, readable: Iterable[Path], scratch: Path, threads: int, memory: str, database: Path | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in memory that spills to `scratch`, lock its configuration, and close it at the end.
+    """Open a database that spills to `scratch`, lock its configuration, and close it at the end.
 
     Parameters
     ----------
@@ -59,6 +59,8 @@ def connect(
         Threads.
     memory : str
         Memory of the whole job, such as ``"2GB"``; a part of it is the database's.
+    database : Path, optional
+        The file of the database; without it the database is in memory.
 
     Raises
     ------
@@ -69,12 +71,13 @@ def connect(
 
     limit = _share_of(memory)
 
-    connection = duckdb.connect()
-    places = [path.resolve() for path in (*readable, scratch)]
+    connection = duckdb.connect(str(database) if database else ":memory:")
+    places = [path.resolve() for path in (*readable, scratch, *([database] if database else []))]
     folders = [f"{place}/" for place in places if place.is_dir()]
     # A database's log is looked for beside it, also where it is opened for reading.
     files = [f"{place}{ending}" for place in places if not place.is_dir() for ending in ("", ".wal")]
     try:
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
         for setting in (
             f"threads = {int(threads)}",
             f"memory_limit = {literal(limit)}",
@@ -84,6 +87,8 @@ def connect(
             "autoinstall_known_extensions = false",
             "autoload_known_extensions = false",
             "enable_progress_bar = false",
+            # To find the best compression takes longer than to write without.
+            "force_compression = 'uncompressed'",
             f"allowed_directories = [{', '.join(map(literal, folders))}]",
             f"allowed_paths = [{', '.join(map(literal, files))}]",
             "enable_external_access = false",

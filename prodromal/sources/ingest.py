@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from prodromal.errors import DataError, OutputError
-from prodromal.files import atomic_folder, sha256
-from prodromal.held import beside, drop, held
+from prodromal.errors import DataError
+from prodromal.files import atomic_folder
+from prodromal.register.parts import PartDone
 from prodromal.register.writer import RegisterWriter
-from prodromal.sources.engine import connect
+from prodromal.sources.engine import connect, identifier, literal
+from prodromal.sources.faults import translated
+from prodromal.sources.job import files_of, job_of, seen
+from prodromal.sources.manifest import settings_of, sources_of
 from prodromal.sources.staging import Staging
+from prodromal.sources.steps import Steps, how_far
+from prodromal.sources.work import working
 from prodromal.tables import TABLES, Account
 
 if TYPE_CHECKING:
@@ -62,6 +66,9 @@ def ingest(
 ) -> Ingested:
     """Read a delivery into a register.
 
+    The work on a large delivery is written down beside `output` as it goes: killed, or stopped by a full disk, the
+    same call goes on where it stopped. Any other sweeps what was left.
+
     Parameters
     ----------
     source : Source
@@ -87,62 +94,70 @@ def ingest(
     Raises
     ------
     DataError
-        If a file or column is missing or unreadable, or more than ``source.max_rejected`` of a table's rows are
-        rejected.
+        If a file or column is missing or unreadable, a file changes meanwhile, or more than ``source.max_rejected`` of
+        a table's rows are rejected.
     OutputError
         If `output` exists and may not be replaced, or cannot be written.
     """
     say = progress or (lambda _: None)
     files = [*source.readable, *(file for table in source.tables for file in table.origins)]
+    before = seen(source)
     with ExitStack() as stack:
-        own = stack.enter_context(held(beside(output)))
-        stack.callback(drop, own)
-        scratch = _swept(own, output)
+        job = job_of(source, rows_per_part=rows_per_part)
+        work = stack.enter_context(working(output, job, {file for _, file in files_of(source)}))
         folder = stack.enter_context(atomic_folder(output, replace=replace))
-        connection = stack.enter_context(connect(readable=files, scratch=scratch, threads=threads, memory=memory))
-        hashes = stack.enter_context(ThreadPoolExecutor(1)).submit(_sources, source)
-        writer = RegisterWriter(folder, rows_per_part=rows_per_part, threads=threads)
         try:
-            facts = _prepared(source, connection, say)
-            accounts = _fill(source, writer, connection, say)
+            connection = stack.enter_context(
+                connect(readable=files, scratch=work.scratch, threads=threads, memory=memory, database=work.database)
+            )
+            hashes = stack.enter_context(ThreadPoolExecutor(1)).submit(sources_of, source)
+            writer = RegisterWriter(work.register, rows_per_part=rows_per_part, threads=threads)
+            steps = Steps(connection)
+            if work.threw_away:
+                say("starting anew: the delivery or what is asked of it is not what a killed run worked on")
+            if steps.names:
+                say(f"going on where a killed run stopped: {how_far(steps, source)}")
+            facts = _prepared(source, connection, steps, say)
+            accounts = _fill(source, writer, connection, steps, work.register, say)
+            told = hashes.result()
         except Exception as error:
-            raise _translated(error) from error
-        writer.finish(accounts=accounts, sources=hashes.result(), settings=_settings(source, facts))
+            raise translated(error, work.folder) from error
+        if seen(source) != before:
+            raise DataError("a file of the delivery was changed while it was read; ingest it again once it is at rest")
+        writer.finish(accounts=accounts, sources=told, settings=settings_of(source, facts))
+        folder.rmdir()
+        work.register.rename(folder)
     return Ingested(output, accounts, facts)
 
 
-def _prepared(source: Source, connection: duckdb.DuckDBPyConnection, say: Progress) -> dict[str, Any]:
+_ATTACHED = "SELECT database_name, path FROM duckdb_databases() WHERE NOT internal AND readonly"
+
+
+def _prepared(source: Source, connection: duckdb.DuckDBPyConnection, steps: Steps, say: Progress) -> dict[str, Any]:
+    """What the source says of itself; its own steps are its own, and what they read stays open to later ones."""
     if source.prepare is None:
         return dict(source.settings)
-    say("preparing")
-    found = source.prepare(connection)
-    return {**source.settings, **(found or {})}
-
-
-def _swept(own: Path, output: Path) -> Path:
-    """An empty scratch folder; what a killed ingest of the same output left behind goes."""
-    for left in [own / "scratch", *output.parent.glob(f".{output.name}.*.tmp")]:
-        shutil.rmtree(left, ignore_errors=True)
-    (own / "scratch").mkdir()
-    return own / "scratch"
-
-
-def _translated(error: Exception) -> Exception:
-    import duckdb
-
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return OutputError("staging ran out of memory or disk; raise --memory or free space beside the output")
-    if isinstance(error, duckdb.Error):
-        # What follows these words can be a value of a row.
-        said = re.split(" with value | string '|\"", str(error).splitlines()[0])[0]
-        return DataError(f"the delivery cannot be read: {said}")
-    return error
+    done = steps.told("prepared")
+    if done is None:
+        say("preparing")
+        found = source.prepare(connection)
+        attached = connection.execute(_ATTACHED).fetchall()
+        steps.note("prepared", {"facts": {**source.settings, **(found or {})}, "attached": attached})
+    else:
+        for name, path in done["attached"]:
+            connection.execute(f"ATTACH {literal(path)} AS {identifier(name)} (READ_ONLY, TYPE duckdb)")
+    return dict((steps.told("prepared") or {})["facts"])
 
 
 def _fill(
-    source: Source, writer: RegisterWriter, connection: duckdb.DuckDBPyConnection, say: Progress
+    source: Source,
+    writer: RegisterWriter,
+    connection: duckdb.DuckDBPyConnection,
+    steps: Steps,
+    folder: Path,
+    say: Progress,
 ) -> dict[str, Account]:
-    staging = Staging(connection, source)
+    staging = Staging(connection, source, steps)
     for name in TABLES:
         if source.table(name) is not None or (name == "persons" and source.derive_persons):
             say(f"reading {name}")
@@ -151,7 +166,17 @@ def _fill(
     accounts = {}
     for name in staging.loaded:
         say(f"sorting and writing {name}")
-        written = writer.write(TABLES[name], staging.sorted(name), person_id=staging.id_type)
+        done = _parts_done(steps, folder) if name == "dispensings" else []
+        since = done[-1].next_id if done else None
+        written = writer.write(
+            TABLES[name],
+            staging.sorted(name, since),
+            person_id=staging.id_type,
+            done=done,
+            note=lambda part: steps.note(f"part: {part.entry['path']}", asdict(part), connection.cursor()),
+        )
+        if done:
+            written.duplicate += staging.kept_before(name, since) - sum(part.entry["rows"] for part in done)
         accounts[name] = staging.account(name, written)
         if accounts[name].kept != written.rows:
             raise DataError(f"{name}: {written.rows} rows were written but {accounts[name].kept} should have been")
@@ -159,38 +184,10 @@ def _fill(
     return accounts
 
 
-def _sources(source: Source) -> list[dict[str, Any]]:
-    """Name, size and hash of every file, one entry for each table that it serves."""
-    hashes: dict[Path, str] = {}
-    found = []
-    named = [(table.table, file) for table in source.tables for file in table.origins]
-    named += [(source.name, path) for path in source.readable]
-    named += [("atc_ddd", source.atc_ddd)] if source.atc_ddd else []
-    for table, file in named:
-        if file.is_file():
-            hashes[file] = hashes.get(file) or sha256(file)
-            found.append({"table": table, "file": file.name, "bytes": file.stat().st_size, "sha256": hashes[file]})
-    return found
-
-
-def _settings(source: Source, facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "preset": source.preset,
-        "date_format": source.date_format,
-        "extracted_on": source.extracted_on.isoformat(),
-        "max_rejected": source.max_rejected,
-        "simulated": _is_simulated(source),
-        "source": source.name,
-        source.name: dict(facts),
-    }
-
-
-def _is_simulated(source: Source) -> bool:
-    """Whether a file comes from `prodromal simulate`, which leaves its account beside what it writes."""
-    folders = {
-        folder for table in source.tables for file in table.origins for folder in (file.parent, file.parent.parent)
-    }
-    return any((folder / "simulation.json").is_file() for folder in folders)
+def _parts_done(steps: Steps, folder: Path) -> list[PartDone]:
+    """The first parts that a killed run wrote, up to one that is not as it was written."""
+    noted = [PartDone(**(steps.told(name) or {})) for name in steps.names if name.startswith("part: ")]
+    return list(takewhile(lambda part: part.is_intact(folder), noted))
 
 
 def _refuse_faulty(account: Account, source: Source) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from prodromal.sources import verdicts
 from prodromal.sources.delimited import layout, relation, structural_rejects
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from prodromal.register.order import Written
     from prodromal.sources.delimited import Layout
     from prodromal.sources.spec import Source, TableSource
+    from prodromal.sources.steps import Steps
 
 __all__ = ["Staging"]
 
@@ -46,40 +48,42 @@ class Staging:
         From ``engine.connect``.
     source : Source
         The delivery.
+    steps : Steps
+        What a killed run has done; it is not done again.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source, steps: Steps) -> None:
         self._connection = connection
         self._source = source
+        self._steps = steps
         self._repairs: dict[str, list[str]] = {}
         self._shapes: dict[str, Layout] = {}
         self._accounts: dict[str, Account] = {}
         self.loaded: list[str] = []
         self.id_type = "VARCHAR"
-        verdicts.create_rejected(connection)
+        steps.once("made: rejected", lambda: verdicts.create_rejected(connection))
 
     def load(self, name: str) -> None:
         """Read, type and judge all rows of a table; ``persons`` must come first."""
+        settled = self._steps.told(f"settled: {name}") or self._read(name)
+        self._repairs[name], self.id_type = settled["repairs"], settled["id_type"]
+        self._accounts[name] = Account(name, **settled["account"])
+        self.loaded.append(name)
+
+    def _read(self, name: str) -> dict[str, Any]:
         source = self._source.table(name)
         origins = [] if source is None or self._derives(name) else list(self._origins(source))
         placed = any(ROW in origin.types or FILE in origin.types for _, origin in origins)
-        self._run(create(TABLES[name], id_type=self.id_type, placed=placed, dosed=self._is_dosed(name)))
-        self._run(f"CREATE TABLE out_of_{name} (row BIGINT, rule VARCHAR)")
-        files = [file.name for file in source.origins] if source else []
-        self._repairs[name] = []
+        once = self._steps.once
+        once(f"made: {name}", partial(self._make, name, placed=placed))
         if self._derives(name):
-            self._derive_persons()
-        starts = [self._insert(TABLES[name], source, *origin, placed=placed) for origin in origins if source]
-        self._refuse_lost_lines(name, origins, starts)
-        for _, origin in origins:
-            if origin.rejects is not None:
-                verdicts.note_split(self._connection, name, origin.rejects, files)
-        if self._is_dosed(name):
-            self._compute_ddd(name)
-        self._settle(name)
-        verdicts.note_rejected(self._connection, name, files, None if placed else starts)
-        self._accounts[name] = verdicts.count(self._connection, name)
-        self.loaded.append(name)
+            self._repairs[name] = once(f"derived: {name}", self._derive_persons)["repairs"]
+        starts = []
+        for number, (place, origin) in enumerate(origins):
+            read = once(f"read: {name}: {number}", partial(self._insert, name, place, origin, placed=placed))
+            self._repairs[name] = read["repairs"]
+            starts.append(read["first"])
+        return once(f"settled: {name}", partial(self._settle, name, None if placed else starts))
 
     def account(self, name: str, written: Written | None = None) -> Account:
         """The account of a loaded table; duplicates among its kept rows are known when it is `written`."""
@@ -91,10 +95,10 @@ class Staging:
         kept, duplicate = found.kept - written.duplicate, found.duplicate + written.duplicate
         return replace(found, kept=kept, duplicate=duplicate, repaired=repaired)
 
-    def sorted(self, name: str) -> Iterator[pa.RecordBatch]:
+    def sorted(self, name: str, since: int | str | None = None) -> Iterator[pa.RecordBatch]:
         """Kept rows in batches, by the first columns of the canonical order, with their fingerprint and repairs.
 
-        Rows that are equal in these columns come in any order.
+        Rows that are equal in these columns come in any order. Persons before the id `since` are left away.
         """
         table = TABLES[name]
         ids = self.id_type
@@ -102,8 +106,15 @@ class Staging:
             f"CAST({c.name} AS {ids}) AS {c.name}" if c.kind is Kind.ID else c.name for c in table.columns
         )
         order = ", ".join(f"{column} NULLS FIRST" for column in table.sort[:_SORTED_COLUMNS])
-        kept = f"SELECT {chosen}, fingerprint, repairs FROM {verdicts.kept(self._connection, name)}"
+        rest = "" if since is None else f" AND {name}.person_id >= {self._id(since)}"
+        kept = f"SELECT {chosen}, fingerprint, repairs FROM {verdicts.kept(self._connection, name)}{rest}"
         yield from self._connection.sql(f"SELECT * FROM ({kept}) ORDER BY {order}").to_arrow_reader(_BATCH_ROWS)
+
+    def kept_before(self, name: str, id_: int | str | None) -> int:
+        """How many kept rows are of persons before an id; all without one."""
+        before = "" if id_ is None else f" AND {name}.person_id < {self._id(id_)}"
+        ((rows,),) = self._run(f"SELECT count(*) FROM {verdicts.kept(self._connection, name)}{before}").fetchall()
+        return int(rows)
 
     def rejected(self) -> pa.RecordBatchReader:
         """Rejected rows of all tables: table, file, row (of those that could be split) or line, rule, raw text."""
@@ -112,6 +123,9 @@ class Staging:
 
     def _run(self, sql: str) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql)
+
+    def _id(self, value: int | str) -> str:
+        return f"CAST({literal(str(value))} AS {self.id_type})"
 
     @property
     def _latest(self) -> str:
@@ -130,29 +144,40 @@ class Staging:
             self._shapes[str(file)] = shape
             yield str(file), Relation(relation(shape, self._source, rejects), shape.types, rejects=lines)
 
-    def _refuse_lost_lines(self, name: str, origins: list[tuple[str, Relation]], starts: list[int]) -> None:
-        ((total,),) = self._run(f"SELECT count(*) FROM {name}").fetchall()
-        for (place, origin), start, end in zip(origins, starts, [*starts, total][1:], strict=True):
-            if origin.rejects is not None and place in self._shapes:
-                shape, encoding = self._shapes[place], self._source.encoding
-                refuse_lost_lines(self._connection, shape, encoding, rows=end - start, rejects=origin.rejects)
-
     def _described(self, origin: Relation) -> Relation:
         if origin.types:
             return origin
         columns = self._run(f"DESCRIBE SELECT * FROM ({origin.sql})").fetchall()
         return replace(origin, types={name: kind for name, kind, *_ in columns})
 
-    def _insert(self, table: Table, source: TableSource, place: str, origin: Relation, *, placed: bool) -> int:
-        """Load rows of one origin; the ``rowid`` of the first."""
-        ((first,),) = self._run(f"SELECT count(*) FROM {table.name}").fetchall()
+    def _make(self, name: str, *, placed: bool) -> None:
+        self._run(create(TABLES[name], id_type=self.id_type, placed=placed, dosed=self._is_dosed(name)))
+        self._run(f"CREATE TABLE out_of_{name} (row BIGINT, rule VARCHAR)")
+
+    def _insert(self, name: str, place: str, origin: Relation, *, placed: bool) -> dict[str, Any]:
+        """Load rows of one origin; the ``rowid`` of the first, and the names of the bits of repairs."""
+        source, table = self._source.table(name), TABLES[name]
+        assert source is not None
+        first = self._rows(name)
         found = find_columns(table, source, place, origin.columns, self._source.preset)
         parsed = parse_columns(table, source, self._source, origin.types, found, self.id_type)
-        self._repairs[table.name] = [name for p in parsed.values() for name, _ in p.repaired]
-        doses = dose_columns(source, self._source, place, origin.types) if self._is_dosed(table.name) else None
+        doses = dose_columns(source, self._source, place, origin.types) if self._is_dosed(name) else None
         used = list(found.values())
         self._run(insert(table, parsed, origin, used_columns=used, placed=placed, latest=self._latest, doses=doses))
-        return int(first)
+        if origin.rejects is not None:
+            if place in self._shapes:
+                shape, encoding, rows = self._shapes[place], self._source.encoding, self._rows(name) - first
+                refuse_lost_lines(self._connection, shape, encoding, rows=rows, rejects=origin.rejects)
+            verdicts.note_split(self._connection, name, origin.rejects, self._names(name))
+        return {"first": first, "repairs": [repair for p in parsed.values() for repair, _ in p.repaired]}
+
+    def _rows(self, name: str) -> int:
+        ((rows,),) = self._run(f"SELECT count(*) FROM {name}").fetchall()
+        return int(rows)
+
+    def _names(self, name: str) -> list[str]:
+        source = self._source.table(name)
+        return [file.name for file in source.origins] if source else []
 
     def _is_dosed(self, name: str) -> bool:
         return name == "dispensings" and self._source.atc_ddd is not None
@@ -163,13 +188,20 @@ class Staging:
         self._repairs[name] += ["ddd_computed", "ddd_ambiguous"]
         compute_ddd(self._connection, read_index(self._source.atc_ddd), *bits)
 
-    def _settle(self, name: str) -> None:
+    def _settle(self, name: str, starts: list[int] | None) -> dict[str, Any]:
+        self._repairs.setdefault(name, [])
+        if self._is_dosed(name):
+            self._compute_ddd(name)
+        id_type = self.id_type
         if name == "persons":
-            self.id_type = settle_persons(self._connection, self._latest, self._repairs[name])
-            return
-        self._judge_beside_persons(TABLES[name])
+            id_type = settle_persons(self._connection, self._latest, self._repairs[name])
+        else:
+            self._judge_beside_persons(TABLES[name])
         if name == "dispensings":
             settle_returns(self._connection)
+        verdicts.note_rejected(self._connection, name, self._names(name), starts)
+        account = verdicts.count(self._connection, name)
+        return {"repairs": self._repairs[name], "id_type": id_type, "account": account.to_dict()}
 
     def _judge_beside_persons(self, table: Table) -> None:
         rules = " ".join(f"WHEN {rule.condition} THEN {literal(rule.name)}" for rule in rules_of_persons(table))
@@ -184,7 +216,7 @@ class Staging:
             WHERE verdict IS NOT NULL"""
         )
 
-    def _derive_persons(self) -> None:
+    def _derive_persons(self) -> dict[str, Any]:
         dispensings, persons = self._source.table("dispensings"), self._source.table("persons")
         assert dispensings is not None
         selects = []
@@ -192,5 +224,5 @@ class Staging:
             found = find_columns(TABLES["dispensings"], dispensings, place, origin.columns, self._source.preset)
             id_column = identifier(found["person_id"])
             selects.append(f"SELECT trim(CAST({id_column} AS VARCHAR)) AS person_id FROM ({origin.sql})")
-        self._repairs["persons"] = ["derived_from_dispensings"]
         derive_persons(self._connection, " UNION ALL ".join(selects), persons.constants if persons else {})
+        return {"repairs": ["derived_from_dispensings"]}

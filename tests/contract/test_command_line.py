@@ -15,7 +15,7 @@ VERBS = [
     *("ingest omop", "ingest meds", "ingest fhir", "export meds", "export meds-labels", "export meds-predictions"),
     *("keygen", "sign"),
     *("features", "train", "score", "explain", "evaluate", "recalibrate", "study", "demo"),
-    *(f"spark {job}" for job in ("score", "tables", "features", "explain", "tally")),
+    *(f"spark {job}" for job in ("ingest", "train", "score", "tables", "features", "explain", "tally")),
 ]
 PERSONS = "person_id,sex,birth_date,observed_from,observed_to\n1,M,1950-01-01,2005-07-01,2020-12-31\n"
 DISPENSINGS = "person_id,dispensed_on,atc\n1,2010-01-01,N06AB04\n"

@@ -28,3 +28,21 @@ def score_part(job, position):
 
 def score_part_never(job, position):
     os._exit(137)
+
+
+def ingest_bucket(job, rows):
+    import shutil
+
+    from prodromal.distributed.small_register import ingest_bucket as sound
+
+    marker = Path(job["marker"])
+    if not marker.exists():
+        marker.write_text("")
+        copy = shutil.copytree
+
+        def die(*arguments, **named):
+            copy(*arguments, **named)
+            os._exit(137)
+
+        shutil.copytree = die
+    return sound(job, rows)

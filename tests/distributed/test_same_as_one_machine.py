@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ import pytest
 from prodromal.distributed import (
     explain_on_spark,
     features_on_spark,
+    read_index_dates,
     read_spark_table,
     risks,
     score_on_spark,
@@ -22,7 +24,7 @@ from prodromal.explain import By, explain
 from prodromal.features import FeaturePlan, IndexFile, build
 from prodromal.features.index_dates import Everyone, IndexDates
 from prodromal.risk import load
-from prodromal.scoring import run, score_register
+from prodromal.scoring import drift_beside, run, score_register
 from prodromal.scoring.journal import Journal
 from tests.distributed.conftest import DAY
 
@@ -66,6 +68,7 @@ def test_the_file_of_risks_is_the_same_and_executors_made_all_of_it(
     account, path = alone
     assert on_spark(spark, bundle, register, tmp_path / "r.parquet") == account
     assert (tmp_path / "r.parquet").read_bytes() == path.read_bytes()
+    assert (tmp_path / "r.drift.csv").read_bytes() == drift_beside(path).read_bytes()
     assert left_over(tmp_path) == []
 
 
@@ -194,7 +197,7 @@ def test_features_and_contributions(spark, register, bundle, tmp_path):
     rows = register.persons.rows(told.column("person_id").to_numpy())
     expected = explain(model, matrix.take(rows), register.persons, by="window")
     for column, label in enumerate(expected.labels):
-        assert told.column(label).to_numpy().tobytes() == np.ascontiguousarray(expected.values[:, column]).tobytes()
+        assert told.column(label).to_numpy().tobytes() == np.ascontiguousarray(expected.values[:, column]).tobytes()  # noqa: PD011
     assert told.column("score").to_numpy().tobytes() == expected.score.tobytes()
     assert pq.read_schema(tmp_path / "e" / "part-00000.parquet").metadata[b"prodromal.seed"] == b"1"
 
@@ -215,6 +218,34 @@ def bits(column):
     if pa.types.is_dictionary(column.type):
         return column.cast(pa.string()).to_pylist()
     return column.to_numpy().tobytes()
+
+
+def test_tables_at_index_dates(spark, register, bundle, tmp_path):
+    rng = np.random.default_rng(2)
+    ids = rng.choice(np.append(register.persons.ids, [-5, -7]), 900)
+    days = DAY + rng.integers(-4000, 900, 900)
+    dates = pd.DataFrame({"person_id": ids, "index_date": days.astype("datetime64[D]").astype("datetime64[s]")})
+    dates = pd.concat([dates, dates[:50]])
+    alone = score_register(load(bundle), register, IndexDates.of(register, dates), tmp_path / "alone.parquet")
+    assert min(alone.refused.values()) > 0
+    assert set(alone.refused) >= {"unknown_person", "not_observed"}
+    pq.write_table(pa.Table.from_pandas(dates, preserve_index=False), tmp_path / "dates.parquet")
+    persons = read_spark_table(spark, "persons", str(register.folder / "persons.parquet"))
+    dispensings = read_spark_table(spark, "dispensings", str(register.folder / "dispensings"))
+    asked = read_index_dates(spark, str(tmp_path / "dates.parquet"))
+    assert score_tables(bundle, persons, dispensings, asked, tmp_path / "r", buckets=3) == alone
+    by = [("person_id", "ascending"), ("index_date", "ascending")]
+    found = ds.dataset(tmp_path / "r").to_table().sort_by(by)
+    expected = pq.read_table(tmp_path / "alone.parquet").sort_by(by)
+    for name in expected.column_names:
+        assert bits(found.column(name)) == bits(expected.column(name)), name
+    written = pa.table({"person_id": register.persons.ids[:3], "index_date": ["2012-01-01", "soon", None]})
+    pq.write_table(written, tmp_path / "undated.parquet")
+    undated = read_index_dates(spark, str(tmp_path / "undated.parquet"))
+    with pytest.raises(DataError, match=r"index dates: 2 of 3 rows of a bucket have no index_date"):
+        score_tables(bundle, persons, dispensings, undated, tmp_path / "u", buckets=1)
+    with pytest.raises(DataError, match="have no column index_date"):
+        read_index_dates(spark, str(register.folder / "persons.parquet"))
 
 
 def test_rows_that_break_a_rule_are_counted_and_nothing_is_published(spark, register, bundle, tmp_path):

@@ -41,6 +41,7 @@ _FORMATS = ("csv", "parquet", "fhir", "omop", "meds")
 
 PROMISES: tuple[Drawn | Listed, ...] = (
     _drawn("killed_run_loses_nothing", 20, 200, "torture.running", "killed_runs"),
+    _drawn("killed_ingest_loses_nothing", 8, 100, "torture.running", "killed_ingests"),
     _drawn("full_disk_corrupts_nothing", 5, 40, "torture.running", "full_disk"),
     _drawn("two_writers_cannot_mix", 3, 20, "torture.running", "two_writers"),
     Listed("every_row_accounted_for", ("tests/unit/test_ingest.py", "tests/unit/test_ingest_relation.py")),
@@ -58,6 +59,8 @@ PROMISES: tuple[Drawn | Listed, ...] = (
     Listed("ids_never_leak", ("tests/security/test_ids_stay.py",)),
     _drawn("small_cells_in_sums", 100, 1_000, "security.disclosure", "attacked_sums"),
     _drawn("small_cells_in_evaluations", 10, 200, "security.disclosure", "attacked_evaluations"),
+    _drawn("small_cells_in_bundles", 20, 300, "security.disclosure", "attacked_use"),
+    _drawn("small_cells_in_studies", 6, 300, "security.disclosure", "attacked_studies"),
     Listed("no_foreign_script_runs", ("tests/browser",)),
     _drawn("explanations_add_up", 1_000, 10_000, "torture.explained", "explanations_add_up"),
     _drawn("intervals_cover", 20, 400, "torture.coverage", "intervals_cover"),

@@ -9,6 +9,10 @@ def test_a_killed_scoring_run_loses_nothing():
     assert running.killed_runs(20, seed=1) == (20, 0)
 
 
+def test_a_killed_ingest_loses_nothing():
+    assert running.killed_ingests(8, seed=1) == (8, 0)
+
+
 def test_a_full_disk_corrupts_nothing():
     assert running.full_disk(5, seed=1) == (5, 0)
 

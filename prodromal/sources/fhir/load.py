@@ -6,8 +6,10 @@ import gc
 from collections import Counter, deque
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from itertools import groupby
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prodromal.sources.fhir.lines import Block, read_blocks
 from prodromal.sources.fhir.parse import Parsed, parse
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from prodromal.sources.fhir.pick import Picks
+    from prodromal.sources.steps import Steps
 
 __all__ = ["Loaded", "load"]
 
@@ -38,8 +41,10 @@ class Loaded:
         self.servers: set[str] = set()
 
 
-def load(connection: duckdb.DuckDBPyConnection, usual: Mapping[Path, str], picks: Picks, *, processes: int) -> Loaded:
-    """Make and fill the tables of ``tables.TABLES``.
+def load(
+    connection: duckdb.DuckDBPyConnection, usual: Mapping[Path, str], picks: Picks, *, processes: int, steps: Steps
+) -> Loaded:
+    """Make and fill the tables of ``tables.TABLES``, a file a step.
 
     Parameters
     ----------
@@ -51,48 +56,70 @@ def load(connection: duckdb.DuckDBPyConnection, usual: Mapping[Path, str], picks
         What is read from a resource.
     processes : int
         How many processes read JSON; the rows and their order do not depend on it.
+    steps : Steps
+        What a killed run has done; it is not done again.
     """
+    steps.once("made: fhir", partial(_make, connection))
+    left = {number: item for number, item in enumerate(usual.items()) if steps.told(_step(number)) is None}
+    jobs = ((b, number, kind, picks) for number, (file, kind) in left.items() for b in read_blocks(file))
+    text = sum(file.stat().st_size * (_TEXT_PER_GZIP if file.suffix == ".gz" else 1) for file, _ in left.values())
+    with _parser(1 if text < _WORTH_PROCESSES else processes) as parser:
+        for number, parsed in groupby(parser(jobs), key=lambda found: found[0]):
+            steps.once(_step(number), partial(_store, connection, (tables for _, tables in parsed)))
+    loaded = Loaded()
+    for told in filter(None, (steps.told(_step(number)) for number in range(len(usual)))):
+        loaded.read.update(told["read"])
+        loaded.servers.update(told["servers"])
+    return loaded
+
+
+def _step(number: int) -> str:
+    return f"read: fhir: {number}"
+
+
+def _make(connection: duckdb.DuckDBPyConnection) -> None:
     for name, columns in TABLES.items():
         connection.execute(f"CREATE TABLE {name} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
-    loaded = Loaded()
+
+
+def _store(connection: duckdb.DuckDBPyConnection, file: Iterable[Parsed]) -> dict[str, Any]:
+    read, servers = Counter[str](), set[str]()
     pending: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
-    jobs = ((b, number, kind, picks) for number, (file, kind) in enumerate(usual.items()) for b in read_blocks(file))
-    if sum(file.stat().st_size * (_TEXT_PER_GZIP if file.suffix == ".gz" else 1) for file in usual) < _WORTH_PROCESSES:
-        processes = 1
-    with _parser(processes) as parser:
-        for parsed in parser(jobs):
-            loaded.read += parsed.read
-            loaded.servers |= parsed.servers
-            for name, table in parsed.tables.items():
-                pending[name].append(table)
-                if sum(map(len, pending[name])) >= _BATCH_ROWS:
-                    _insert(connection, name, pending[name])
+    for parsed in file:
+        read += parsed.read
+        servers |= parsed.servers
+        for name, table in parsed.tables.items():
+            pending[name].append(table)
+            if sum(map(len, pending[name])) >= _BATCH_ROWS:
+                _insert(connection, name, pending[name])
     for name, tables in pending.items():
         _insert(connection, name, tables)
-    return loaded
+    return {"read": read, "servers": sorted(servers)}
 
 
 Job = tuple[Block, int, str, "Picks"]
 
 
 @contextmanager
-def _parser(processes: int) -> Iterator[Callable[[Iterable[Job]], Iterator[Parsed]]]:
+def _parser(processes: int) -> Iterator[Callable[[Iterable[Job]], Iterator[tuple[int, Parsed]]]]:
     if processes == 1:
-        yield lambda jobs: (parse(*job) for job in jobs)
+        yield lambda jobs: ((job[1], parse(*job)) for job in jobs)
         return
     # What is parsed holds no circles, so that looking for them is time lost.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=gc.disable) as pool:
         yield lambda jobs: _in_order(pool, jobs, 2 * processes + 1)
 
 
-def _in_order(pool: ProcessPoolExecutor, jobs: Iterable[Job], ahead: int) -> Iterator[Parsed]:
-    waiting: deque[Future[Parsed]] = deque()
+def _in_order(pool: ProcessPoolExecutor, jobs: Iterable[Job], ahead: int) -> Iterator[tuple[int, Parsed]]:
+    """What was parsed, with the number of its file."""
+    waiting: deque[tuple[int, Future[Parsed]]] = deque()
     for job in jobs:
-        waiting.append(pool.submit(parse, *job))
+        waiting.append((job[1], pool.submit(parse, *job)))
         if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+            number, first = waiting.popleft()
+            yield number, first.result()
+    for number, parsed in waiting:
+        yield number, parsed.result()
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, tables: list[pa.Table]) -> None:

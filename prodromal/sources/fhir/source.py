@@ -18,6 +18,7 @@ from prodromal.sources.fhir.pick import Picks
 from prodromal.sources.fhir.relations import conditions, make_views, patients, supplies
 from prodromal.sources.fhir.settle import settle_codes, settle_persons, settle_versions
 from prodromal.sources.spec import Source, TableSource
+from prodromal.sources.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +98,7 @@ class Fhir:
     observed_from: date | None = None
     observed_to: date | None = None
     max_rejected: float = 0.001
-    processes: int = 1
+    processes: int = field(default=1, compare=False)
 
     def __post_init__(self) -> None:
         if self.quantity not in QUANTITIES:
@@ -156,14 +157,17 @@ class Fhir:
     def _prepare(self, connection: duckdb.DuckDBPyConnection, usual: Mapping[Path, str]) -> dict[str, Any]:
         mapping = {f"{self.mapped_system}|{code}": found for code, found in read_mapping(self.mapping).items()}
         picks = Picks(Outcomes.of(self.outcomes), self.by_record)
-        loaded = load(connection, usual, picks, processes=self.processes)
+        steps = Steps(connection)
+        loaded = load(connection, usual, picks, processes=self.processes, steps=steps)
         resource = self._resource(loaded)
         check_resources(loaded, resource)
         check_outcomes(connection, loaded, self.outcomes)
-        settle_versions(connection)
-        links = dict(settle_persons(connection))
-        settle_codes(connection, Codes(self.atc_systems, mapping, self.several_codes))
-        make_views(connection, resource, self.quantity, f"DATE '{self.extracted_on.isoformat()}'")
+        steps.once("settled: versions", lambda: settle_versions(connection))
+        links = steps.once("settled: links", lambda: settle_persons(connection))
+        codes = Codes(self.atc_systems, mapping, self.several_codes)
+        steps.once("settled: codes", lambda: settle_codes(connection, codes))
+        latest = f"DATE '{self.extracted_on.isoformat()}'"
+        steps.once("made: views", lambda: make_views(connection, resource, self.quantity, latest))
         found = coverage(connection)
         check_codes(found["coverage"]["ways"], resource)
         return {

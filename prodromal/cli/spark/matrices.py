@@ -1,0 +1,77 @@
+"""Features and contributions on a cluster, as Parquet folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prodromal.cli.common import (
+    Force,
+    Model,
+    Output,
+    RegisterFolder,
+    provenance,
+    refuse_existing,
+    say,
+    warn,
+)
+from prodromal.cli.spark.shared import Dates, Master, On, Settings, asked_for, session, tell
+from prodromal.errors import DefinitionError
+
+__all__ = ["explain", "features"]
+
+
+def features(
+    register: RegisterFolder,
+    *,
+    output: Output,
+    plan: Annotated[Path | None, typer.Option(help="TOML plan; the psychiatric plan by default.")] = None,
+    on: On = None,
+    asked: Dates = None,
+    master: Master = None,
+    settings: Settings = None,
+    force: Force = False,
+) -> None:
+    """Compute windowed features into a Parquet folder."""
+    from prodromal.distributed import features_on_spark
+    from prodromal.features import FeaturePlan
+    from prodromal.register import Register
+
+    refuse_existing(output, force)
+    chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
+    dates, opened = asked_for(on, asked), Register.open(register)
+    facts = provenance(opened, plan=chosen.fingerprint)
+    with session(master, settings) as spark:
+        rows = features_on_spark(spark, chosen, opened, dates, output, replace=force, provenance=facts)
+    say(f"{rows:,} rows of {len(chosen.features)} features (plan {chosen.fingerprint}) are in {output}.")
+
+
+def explain(
+    register: RegisterFolder,
+    model: Model,
+    *,
+    output: Output,
+    on: On = None,
+    asked: Dates = None,
+    by: Annotated[str, typer.Option(help="class, feature, window or 'class x window'.")] = "class",
+    master: Master = None,
+    settings: Settings = None,
+    force: Force = False,
+) -> None:
+    """Write exact contributions to everyone's score into a Parquet folder."""
+    from prodromal.distributed import explain_on_spark
+    from prodromal.explain import By
+    from prodromal.register import Register
+    from prodromal.risk import load
+
+    refuse_existing(output, force)
+    if by not in {each.value for each in By}:
+        raise DefinitionError(f"explanations by '{by}': it is one of {', '.join(each.value for each in By)}")
+    dates, opened, loaded = asked_for(on, asked), Register.open(register), load(model)
+    facts = provenance(opened, model, warning=loaded.warning, plan=loaded.plan.fingerprint, by=by)
+    with session(master, settings) as spark:
+        account = explain_on_spark(spark, model, opened, dates, output, by=By(by), replace=force, provenance=facts)
+    warn(loaded.warning)
+    tell(account, "explained", f"The contributions are in {output}.")
