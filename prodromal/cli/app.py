@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _report(error, "--debug" in given)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        typer.echo("interrupted; no output is half written, and what can go on does so when the same command is given again", err=True)
+        typer.echo("interrupted; no output is half written; the same command goes on where it can", err=True)
         sys.exit(INTERRUPTED)
     except Exception as error:  # noqa: BLE001  the words of a fault may hold values of rows, so none leaves as it is
         if not hasattr(error, "exit_code"):
