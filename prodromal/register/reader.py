@@ -63,12 +63,15 @@ class Register:
     folder : Path
         Where it lies.
     manifest : dict
-        ``register.json``: files, account of every row, sources, settings.
+        ``register.json``: files, account of every row, sources, settings; without the codes and months of each part,
+        which stand summed up in `codes` and `months`.
     """
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
         self.folder = folder
         self.manifest = manifest
+        parts = manifest.get("files", {}).get("dispensings", [])
+        self._codes, self._months = (_taken(parts, name) for name in ("codes", "months"))
 
     @classmethod
     def open(cls, folder: str | Path) -> Register:
@@ -124,25 +127,19 @@ class Register:
         """First 16 hexadecimal digits of the SHA-256 of the manifest, which names the SHA-256 of every file."""
         return sha256(self.folder / MANIFEST)[:16]
 
-    @cached_property
+    @property
     def codes(self) -> Mapping[str, int]:
         """Dispensings by ATC code, in the order of codes."""
-        return self._summed("codes")
+        return self._codes
 
     @cached_property
     def months(self) -> Mapping[str, int]:
         """Dispensings by month (YYYY-MM), from the first to the last, those without any included."""
-        found = self._summed("months")
+        found = self._months
         if not found:
             return found
         first, last = np.datetime64(min(found), "M"), np.datetime64(max(found), "M")
         return {str(month): found.get(str(month), 0) for month in np.arange(first, last + np.timedelta64(1, "M"))}
-
-    def _summed(self, name: str) -> dict[str, int]:
-        total: Counter[str] = Counter()
-        for entry in self.manifest["files"]["dispensings"]:
-            total.update(entry.get(name, {}))
-        return dict(sorted(total.items()))
 
     @property
     def simulated(self) -> bool:
@@ -248,3 +245,11 @@ class Register:
 
 def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
+
+
+def _taken(parts: list[dict[str, Any]], name: str) -> dict[str, int]:
+    """Counts of all parts together, taken out of each: a nation's parts would hold many megabytes."""
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part.pop(name, {}))
+    return dict(sorted(total.items()))

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["files_of", "job_of", "seen"]
 
-_PLAIN = (str, int, float, type(None))
+_PLAIN = (int, float, type(None))
+_CHUNK = 1 << 20
 
 
 class _NotToldApartError(Exception):
@@ -70,6 +71,8 @@ def _plain(value: Any) -> Any:
         return [kind, value.name]
     if isinstance(value, _PLAIN):
         return value
+    if isinstance(value, str):
+        return value if len(value) < _CHUNK else [kind, _hash_of(value)]
     if isinstance(value, Path | date):
         return [kind, str(value.resolve() if isinstance(value, Path) else value)]
     if isinstance(value, Mapping):
@@ -79,6 +82,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, AbstractSet):
         return [kind, sorted(json.dumps(_plain(held)) for held in value)]
     return [kind, _of_object(value)]
+
+
+def _hash_of(text: str) -> str:
+    """Of a text that should not be copied: a code in a hostile file may have any length."""
+    digest = hashlib.sha256()
+    for start in range(0, len(text), _CHUNK):
+        digest.update(text[start : start + _CHUNK].encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def _of_object(value: Any) -> Any:

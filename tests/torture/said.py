@@ -141,7 +141,7 @@ def _soundly(values: Mapping[str, Any]) -> Bought | None:
     found = [next((values[name] for name in names if name in values), None) for names in _FIELDS]
     who, day, code, ddd, supply = ("" if value is None else str(value).strip() for value in found)
     numbers = [float(text) if _NUMBER.fullmatch(text) else None for text in (ddd, supply)]
-    days = None if numbers[1] is None or numbers[1] != int(numbers[1]) else int(numbers[1])
+    days = int(numbers[1]) if numbers[1] is not None and numbers[1].is_integer() else None
     return (who, day[:10], _code(code), numbers[0], days)
 
 
