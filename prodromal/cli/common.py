@@ -27,6 +27,7 @@ __all__ = [
     "Force",
     "Model",
     "Output",
+    "PlanFile",
     "RegisterFolder",
     "RequireSignature",
     "Seed",
@@ -52,6 +53,7 @@ RequireSignature = Annotated[
 OUTPUT_HELP = "Where to write; appears complete or not at all."
 SEED_HELP = "Seed of everything random; the same seed gives the same result."
 Output = Annotated[Path, typer.Option("--output", "-o", help=OUTPUT_HELP)]
+PlanFile = Annotated[Path | None, typer.Option("--plan", help="TOML plan; the psychiatric plan by default.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help=SEED_HELP)]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads; results do not depend on it.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]

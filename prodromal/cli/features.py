@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from prodromal.cli.common import Force, Output, RegisterFolder, Threads, asked_for, provenance, refuse_existing, say
+from prodromal.cli.common import (
+    Force,
+    Output,
+    PlanFile,
+    RegisterFolder,
+    Threads,
+    asked_for,
+    provenance,
+    refuse_existing,
+    say,
+)
 
 __all__ = ["add_to"]
 
@@ -23,7 +33,7 @@ def features(
     register: RegisterFolder,
     *,
     output: Output,
-    plan: Annotated[Path | None, typer.Option(help="TOML plan; the psychiatric plan by default.")] = None,
+    plan: PlanFile = None,
     on: Annotated[str | None, typer.Option(help="Everyone on this date, YYYY-MM-DD.")] = None,
     asked: Annotated[
         Path | None, typer.Option("--index-dates", help="CSV or Parquet with person_id and index_date.")

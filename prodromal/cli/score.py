@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -19,20 +18,11 @@ from prodromal.cli.common import (
     progress,
     provenance,
     refuse_existing,
-    say,
     warn,
 )
+from prodromal.cli.scored import tell_drift, tell_risks
 
 __all__ = ["add_to"]
-
-
-_NAMED = 5
-_SHIFTS = {
-    "use": "used much more or less than among the people trained on, of the same age and sex",
-    "flag": "more than a tenth of those scored are flagged",
-    "code": "codes that the training hardly saw",
-    "month": "months with far fewer dispensings than those around them",
-}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -75,21 +65,5 @@ def score(
             progress=show,
         )
     warn(loaded.warning)
-    _tell_drift(drift_beside(output))
-    refused = "".join(f", {count:,} {reason.replace('_', ' ')}" for reason, count in account.refused.items())
-    say(f"{account.asked:,} asked = {account.scored:,} scored + {sum(account.refused.values()):,} refused{refused}.")
-    say(
-        f"The risks are in {output}: of a diagnosis within the horizon, for people alive and undiagnosed on the date. "
-        "Caution, not panic."
-    )
-
-
-def _tell_drift(table: Path) -> None:
-    """One line for each kind of shift, and where the table is."""
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    for kind, meaning in _SHIFTS.items():
-        names = [row["name"] for row in rows if row["kind"] == kind and row["shifted"] == "True"]
-        if names:
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            say(f"CAUTION: {meaning}: {', '.join(names[:_NAMED])}{more}. See {table}.")
+    tell_drift(drift_beside(output))
+    tell_risks(account, output)

@@ -10,16 +10,23 @@ import typer
 from prodromal.cli.common import (
     Force,
     Output,
+    PlanFile,
     RegisterFolder,
     Seed,
     Threads,
     progress,
     provenance,
     refuse_existing,
-    say,
-    warn,
 )
-from prodromal.errors import DefinitionError
+from prodromal.cli.trained import (
+    Device,
+    Incidence,
+    MaxRounds,
+    Mortality,
+    Trials,
+    population_of,
+    tell_training,
+)
 
 __all__ = ["add_to"]
 
@@ -35,12 +42,12 @@ def train(
     *,
     output: Output,
     seed: Seed,
-    plan: Annotated[Path | None, typer.Option(help="TOML plan; the psychiatric plan by default.")] = None,
-    incidence: Annotated[Path | None, typer.Option(help="CSV of incidence by age and sex; needs --mortality.")] = None,
-    mortality: Annotated[Path | None, typer.Option(help="CSV of mortality by age and sex; needs --incidence.")] = None,
-    trials: Annotated[int, typer.Option(min=1, help="Hyperparameter combinations to try.")] = 6,
-    max_rounds: Annotated[int, typer.Option(min=1, help="Most trees.")] = 400,
-    device: Annotated[str, typer.Option(help="cpu, or cuda where there is one.")] = "cpu",
+    plan: PlanFile = None,
+    incidence: Incidence = None,
+    mortality: Mortality = None,
+    trials: Trials = 6,
+    max_rounds: MaxRounds = 400,
+    device: Device = "cpu",
     threads: Threads = 2,
     force: Force = False,
 ) -> None:
@@ -49,17 +56,11 @@ def train(
     from prodromal.features import FeaturePlan, build
     from prodromal.files import sha256
     from prodromal.register import Register
-    from prodromal.risk import Population, SearchSpace, save
+    from prodromal.risk import SearchSpace, save
     from prodromal.risk import train as fit
 
     refuse_existing(output, force)
-    if (incidence is None) != (mortality is None):
-        raise DefinitionError("a population of your own takes both --incidence and --mortality")
-    if device not in {"cpu", "cuda"}:
-        raise DefinitionError(f"device '{device}': it is cpu or cuda")
-    population = (
-        Population.read(incidence.stem, incidence, mortality) if incidence and mortality else Population.sweden_like()
-    )
+    population = population_of(incidence, mortality, device=device)
     chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
     opened = Register.open(register)
     sets = read_cohort(cohort, register=opened.fingerprint)
@@ -79,15 +80,4 @@ def train(
             codes=opened.codes,
         )
     save(model, output, replace=force)
-    facts = model.training
-    basis = f"{facts['sets']:,} matched sets" if sets.is_matched else f"a cohort with {facts['cases']:,} diagnoses"
-    say(
-        f"Trained on {basis}: {facts['rounds']} trees of depth "
-        f"{facts['settings']['max_depth']}, slope {facts['slope']:.2f}."
-    )
-    say("Concordance within people of the same age and sex, out of fold (0.5 is chance):")
-    for row in facts["out_of_fold"]:
-        value = row["note"] if row["c_within_sets"] is None else f"{row['c_within_sets']:.3f}"
-        say(f"  {row['model']:<30} {value}")
-    warn(model.warning)
-    say(f"The model is in {output}.")
+    tell_training(model, output)

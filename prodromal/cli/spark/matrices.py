@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,13 +10,15 @@ from prodromal.cli.common import (
     Force,
     Model,
     Output,
+    PlanFile,
     RegisterFolder,
     provenance,
     refuse_existing,
     say,
     warn,
 )
-from prodromal.cli.spark.shared import Dates, Master, On, Settings, asked_for, session, tell
+from prodromal.cli.scored import tell_account
+from prodromal.cli.spark.shared import Dates, Master, On, Settings, asked_for, session
 from prodromal.errors import DefinitionError
 
 __all__ = ["explain", "features"]
@@ -27,7 +28,7 @@ def features(
     register: RegisterFolder,
     *,
     output: Output,
-    plan: Annotated[Path | None, typer.Option(help="TOML plan; the psychiatric plan by default.")] = None,
+    plan: PlanFile = None,
     on: On = None,
     asked: Dates = None,
     master: Master = None,
@@ -74,4 +75,5 @@ def explain(
     with session(master, settings) as spark:
         account = explain_on_spark(spark, model, opened, dates, output, by=By(by), replace=force, provenance=facts)
     warn(loaded.warning)
-    tell(account, "explained", f"The contributions are in {output}.")
+    tell_account(account, "explained")
+    say(f"The contributions are in {output}.")

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from prodromal.cli.common import (
     Force,
     Output,
+    PlanFile,
     RegisterFolder,
     Seed,
     Threads,
     progress,
     provenance,
     refuse_existing,
-    say,
-    warn,
 )
 from prodromal.cli.spark.shared import Master, Settings, session
-from prodromal.errors import DefinitionError
-
-if TYPE_CHECKING:
-    from prodromal.risk import Population
+from prodromal.cli.trained import (
+    Device,
+    Incidence,
+    MaxRounds,
+    Mortality,
+    Trials,
+    population_of,
+    tell_training,
+)
 
 __all__ = ["train"]
 
@@ -40,12 +44,12 @@ def train(
     *,
     output: Output,
     seed: Seed,
-    plan: Annotated[Path | None, typer.Option(help="TOML plan; the psychiatric plan by default.")] = None,
-    incidence: Annotated[Path | None, typer.Option(help="CSV of incidence by age and sex; needs --mortality.")] = None,
-    mortality: Annotated[Path | None, typer.Option(help="CSV of mortality by age and sex; needs --incidence.")] = None,
-    trials: Annotated[int, typer.Option(min=1, help="Hyperparameter combinations to try.")] = 6,
-    max_rounds: Annotated[int, typer.Option(min=1, help="Most trees.")] = 400,
-    device: Annotated[str, typer.Option(help="cpu, or cuda where the driver has one.")] = "cpu",
+    plan: PlanFile = None,
+    incidence: Incidence = None,
+    mortality: Mortality = None,
+    trials: Trials = 6,
+    max_rounds: MaxRounds = 400,
+    device: Device = "cpu",
     threads: Threads = 2,
     master: Master = None,
     settings: Settings = None,
@@ -60,9 +64,7 @@ def train(
     from prodromal.risk import SearchSpace, save
 
     refuse_existing(output, force)
-    if device not in {"cpu", "cuda"}:
-        raise DefinitionError(f"device '{device}': it is cpu or cuda")
-    population = _population(incidence, mortality)
+    population = population_of(incidence, mortality, device=device)
     opened = Register.open(register)
     if cohort is None:
         cohort = output.with_name(f"{output.name}.sets.parquet")
@@ -83,19 +85,4 @@ def train(
             provenance=provenance(opened, cohort=sha256(cohort)[:16], seed=seed),
         )
     save(model, output, replace=force)
-    say(f"Trained: {model.training['rounds']} trees, slope {model.training['slope']:.2f}.")
-    for row in model.training["out_of_fold"]:
-        value = row["note"] if row["c_within_sets"] is None else f"{row['c_within_sets']:.3f}"
-        say(f"  {row['model']:<30} {value}")
-    warn(model.warning)
-    say(f"The model is in {output}.")
-
-
-def _population(incidence: Path | None, mortality: Path | None) -> Population:
-    from prodromal.risk import Population
-
-    if (incidence is None) != (mortality is None):
-        raise DefinitionError("a population of your own takes both --incidence and --mortality")
-    if incidence is None or mortality is None:
-        return Population.sweden_like()
-    return Population.read(incidence.stem, incidence, mortality)
+    tell_training(model, output)

@@ -17,7 +17,8 @@ from prodromal.cli.common import (
     say,
     warn,
 )
-from prodromal.cli.spark.shared import Dates, Master, On, Reasons, Settings, asked_for, day_of, session, tell
+from prodromal.cli.scored import tell_drift, tell_risks
+from prodromal.cli.spark.shared import Dates, Master, On, Reasons, Settings, asked_for, day_of, session
 from prodromal.errors import DefinitionError
 
 __all__ = ["score", "tables", "tally"]
@@ -47,8 +48,8 @@ def score(
     with session(master, settings) as spark:
         account = score_on_spark(spark, model, opened, dates, output, reasons=reasons, provenance=facts)
     warn(loaded.warning)
-    where = f"The risks are in {output}, and how those scored differ from the training in {drift_beside(output)}."
-    tell(account, "scored", where)
+    tell_drift(drift_beside(output))
+    tell_risks(account, output)
 
 
 def tables(
@@ -90,7 +91,7 @@ def tables(
             provenance=facts,
         )
     warn(loaded.warning)
-    tell(account, "scored", f"The risks are in {output}.")
+    tell_risks(account, output)
 
 
 def tally(

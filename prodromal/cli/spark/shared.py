@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prodromal.cli.common import parse_date, say
+from prodromal.cli.common import parse_date
 from prodromal.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     from prodromal.features import IndexFile
     from prodromal.features.index_dates import Everyone
-    from prodromal.scoring import ScoringAccount
 
-__all__ = ["Dates", "Master", "On", "Reasons", "Settings", "asked_for", "day_of", "session", "tell"]
+__all__ = ["Dates", "Master", "On", "Reasons", "Settings", "asked_for", "day_of", "session"]
 
 Master = Annotated[
     str | None, typer.Option(help="local[4], spark://host:7077, yarn, k8s://...; else as spark-submit has it.")
@@ -62,12 +61,3 @@ def asked_for(on: str | None, file: Path | None) -> Everyone | IndexFile:
 def day_of(text: str) -> int:
     """A date as days since 1970-01-01."""
     return (parse_date(text) - date(1970, 1, 1)).days
-
-
-def tell(account: ScoringAccount, done: str, where: str) -> None:
-    """The account of everyone asked for, and where the output is."""
-    refused = "".join(f", {count:,} {reason.replace('_', ' ')}" for reason, count in account.refused.items())
-    say(
-        f"{account.asked:,} asked = {account.scored:,} {done} + {sum(account.refused.values()):,} refused{refused}. "
-        f"{where}"
-    )
