@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["tell_account", "tell_drift", "tell_risks"]
 
 _NAMED = 5
+_EXTRACT = "The register is an extract with unequal sampling weights, which may be the reason."
 _SHIFTS = {
     "use": "used much more or less than among the people trained on, of the same age and sex",
     "flag": "more than a tenth of those scored are flagged",
@@ -27,11 +28,13 @@ def tell_drift(table: Path) -> None:
     """One line for each kind of shift, and where the table is."""
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
+    extract = any(row["kind"] == "extract" for row in rows)
     for kind, meaning in _SHIFTS.items():
         names = [row["name"] for row in rows if row["kind"] == kind and row["shifted"] == "True"]
         if names:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            say(f"CAUTION: {meaning}: {', '.join(names[:_NAMED])}{more}. See {table}.")
+            why = f" {_EXTRACT}" if extract and kind == "use" else ""
+            say(f"CAUTION: {meaning}: {', '.join(names[:_NAMED])}{more}.{why} See {table}.")
 
 
 def tell_account(account: ScoringAccount, done: str) -> None:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from prodromal.errors import DataError
 from prodromal.files import sha256
-from prodromal.register.parquet import read_table
+from prodromal.register.parquet import open_parquet, read_table
 from prodromal.register.persons import Persons
 from prodromal.register.writer import FORMAT, MANIFEST
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
     import pandas as pd
+    import pyarrow.parquet as pq
 
 __all__ = ["Part", "Register"]
 
@@ -146,6 +147,18 @@ class Register:
         """Whether its people are simulated; models trained on it say so in every output."""
         return bool(self.manifest["settings"].get("simulated", False))
 
+    @cached_property
+    def is_extract(self) -> bool:
+        """Whether people stand for different numbers of others, as the sampling weights of the persons table say."""
+        weights = [
+            column.statistics
+            for path in self.verified("persons")
+            for group in _row_groups(path)
+            for column in map(group.column, range(group.num_columns))
+            if column.path_in_schema == "sampling_weight" and column.statistics and column.statistics.has_min_max
+        ]
+        return len({end for one in weights for end in (one.min, one.max)}) > 1
+
     def has(self, table: str) -> bool:
         """Whether the register holds a table."""
         return table in self.manifest["files"]
@@ -241,6 +254,11 @@ class Register:
             raise DataError(f"{path} is missing from the register")
         if path.stat().st_size != entry["bytes"] or sha256(path) != entry["sha256"]:
             raise DataError(f"{path} differs from the manifest: it was changed or damaged after ingest")
+
+
+def _row_groups(path: Path) -> list[pq.RowGroupMetaData]:
+    with open_parquet(path) as file:
+        return [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
 
 
 def _plain(value: Any) -> Any:

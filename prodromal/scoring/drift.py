@@ -83,13 +83,15 @@ def drift_table(model: RiskModel, register: Register, names: tuple[str, ...], se
         of the same age and sex used it as in training; z is the difference in standard errors; shifted where it exceeds
         5 and the ratio is not within 0.8-1.25. Kind ``flag``: people with a flag; shifted where they are more than a
         tenth. Kind ``code``: dispensings with a code of the plan's groups that the training saw fewer than 10 times.
-        Kind ``month``: dispensings of a month that has far fewer than the months around it. Counts below 5 are missing.
+        Kind ``month``: dispensings of a month that has far fewer than the months around it. Kind ``extract``: people
+        have different sampling weights, so use among them is not the population's. Counts below 5 are missing.
     """
     return [
         *_use(model.training.get("use"), names, seen.use),
         *_flags(seen.flagged, scored),
         *_codes(model, register),
         *_months(register),
+        *([Drift("extract", "sampling_weight", math.nan)] if register.is_extract else []),
     ]
 
 

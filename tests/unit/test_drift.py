@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prodromal.cli.scored import tell_drift
 from prodromal.features.index_dates import IndexDates
 from prodromal.risk.scored import FLAGS
 from prodromal.risk.use import AGE_ENDS, Use, count_use, use_columns
@@ -19,14 +20,14 @@ CELLS = 2 * (len(AGE_ENDS) - 1)
 NOBODY_FLAGGED = np.zeros(len(FLAGS), dtype=np.int64)
 
 
-def table(*, people, users, share, codes=None, register_codes=None, months=None, flagged=NOBODY_FLAGGED):
+def table(*, people, users, share, codes=None, register_codes=None, months=None, flagged=NOBODY_FLAGGED, extract=False):
     use = {"age_ends": list(AGE_ENDS), "people": [0] * CELLS, "share": {"A": share}}
     group = SimpleNamespace(matches=lambda code: code.startswith("N0"))
     model = SimpleNamespace(
         training={"use": use, **({"codes": codes} if codes is not None else {})},
         plan=SimpleNamespace(groups=(group,)),
     )
-    register = SimpleNamespace(codes=register_codes or {}, months=months or {})
+    register = SimpleNamespace(codes=register_codes or {}, months=months or {}, is_extract=extract)
     seen = Seen(Use(np.asarray(people, float), np.asarray(users, float)[:, None]), np.asarray(flagged))
     return pd.DataFrame(drift_table(model, register, ("A",), seen, int(np.sum(people))))
 
@@ -72,6 +73,21 @@ def test_a_month_without_dispensings_is_found():
     months = {f"2012-{m:02d}": 0 if m == 6 else 100 for m in range(1, 13)}
     found = table(people=np.ones(CELLS), users=np.zeros(CELLS), share=[0] * CELLS, months=months)
     assert found.query("kind == 'month'")["name"].tolist() == ["2012-06"]
+
+
+def test_an_extract_is_said_to_be_one(world, tmp_path, capsys):
+    deliver(tmp_path / "d", persons=40)
+    whole = make_register(tmp_path / "d", tmp_path / "r", rows_per_part=300)
+    assert set(whole.persons.weight) == {1.0}
+    assert len(set(world.register.persons.weight)) > 1
+    assert (whole.is_extract, world.register.is_extract) == (False, True)
+    people, share = np.full(CELLS, 1000.0), [0.1] * CELLS
+    for extract in (False, True):
+        table(people=people, users=people / 2, share=share, extract=extract).to_csv(tmp_path / "t.csv", index=False)
+        tell_drift(tmp_path / "t.csv")
+        told = capsys.readouterr().out
+        assert told.startswith("CAUTION: used much more or less")
+        assert ("extract with unequal sampling weights" in told) == extract
 
 
 def test_people_of_unknown_sex_are_left_out_and_cells_are_men_then_women():
