@@ -24,8 +24,9 @@ from tests.torture.people import OBSERVED
 __all__ = ["outcomes"]
 
 MEMORY_BYTES, CPU_SECONDS, WALL_SECONDS = 3 << 30, 20, 120
-# A child that has come to hold half of its memory gives way to another, so that each trial has about all of it.
-_FULL = 75
+# A child whose address space has grown gives way to another, so that each trial has a gigabyte. Half of it is taken at
+# once, by what its libraries reserve; an arena for each thread would take the rest.
+_FULL, _FULL_BYTES = 75, 2 << 30
 ROOT = Path(__file__).resolve().parents[2]
 EXTRACTED = date(2021, 1, 1)
 
@@ -35,12 +36,12 @@ def outcomes(form: str, folder: Path, count: int, *, sabotage: str = "") -> list
     found: list[dict[str, Any]] = []
     while len(found) < count:
         command = [sys.executable, "-m", "tests.torture.capped_ingest", form, folder, len(found), count, sabotage]
-        environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "HOME": str(folder / "tmp")}
+        own = {"TMPDIR": str(folder / "tmp"), "HOME": str(folder / "tmp"), "MALLOC_ARENA_MAX": "1"}
         errors = (folder / "errors").open("w+")
         with (
             errors,
             subprocess.Popen(
-                list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env=environment
+                list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env={**os.environ, **own}
             ) as child,
         ):
             found += _listen(child)
@@ -115,7 +116,7 @@ def main() -> None:
         said = _ingest(form, Path(folder) / str(number))
         print(json.dumps({**said, "seconds": round(time.process_time() - started, 3)}), flush=True)
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        if pages * resource.getpagesize() > MEMORY_BYTES // 2 and number + 1 < int(count):
+        if pages * resource.getpagesize() > _FULL_BYTES and number + 1 < int(count):
             sys.exit(_FULL)
 
 

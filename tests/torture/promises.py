@@ -45,7 +45,7 @@ PROMISES: tuple[Drawn | Listed, ...] = (
     _drawn("full_disk_corrupts_nothing", 5, 40, "torture.running", "full_disk"),
     _drawn("two_writers_cannot_mix", 3, 20, "torture.running", "two_writers"),
     Listed("every_row_accounted_for", ("tests/unit/test_ingest.py", "tests/unit/test_ingest_relation.py")),
-    *(_drawn(f"malformed_{form}", 100, 2_000, "torture.malformed", f"malformed_{form}") for form in _FORMATS),
+    *(_drawn(f"malformed_{form}", 300, 2_000, "torture.malformed", f"malformed_{form}") for form in _FORMATS),
     Listed("clinical_dates_decided", ("tests/unit/test_clinical_dates.py",)),
     _drawn("future_cannot_leak", 1_000, 10_000, "torture.identical", "future_cannot_leak"),
     _drawn("scoring_identical", 12, 36, "torture.identical", "scoring_is_identical"),

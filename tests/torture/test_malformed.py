@@ -6,7 +6,7 @@ import pytest
 
 from tests.torture.malformed import findings
 
-TRIALS = 100
+TRIALS = 300
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "fhir", "meds"])
