@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prodromal.cli.common import Force, Output, RegisterFolder, Seed, parse_date, refuse_existing, say
+from prodromal.cli.common import (
+    Force,
+    Output,
+    RegisterFolder,
+    Seed,
+    parse_date,
+    refuse_existing,
+    refuse_other_form,
+    say,
+)
 from prodromal.cli.splits import Splitting
 from prodromal.errors import DefinitionError
 
@@ -78,6 +87,7 @@ def sets(
     from prodromal.register import Register
 
     refuse_existing(output, force)
+    refuse_other_form(output)
     opened = Register.open(register)
     question = Outcome(outcome, lag_days, round(horizon_years * 365.25), min_history_days)
     among = Splitting(split, split_seed, splits, part, dated=split_date is not None).of(opened)
@@ -105,6 +115,7 @@ def landmark(
     from prodromal.register import Register
 
     refuse_existing(output, force)
+    refuse_other_form(output)
     opened = Register.open(register)
     question = Outcome(outcome, lag_days, round(horizon_years * 365.25), min_history_days)
     among = Splitting(split, split_seed, splits, part).of(opened)
@@ -128,6 +139,7 @@ def anchored(
     from prodromal.register import Register
 
     refuse_existing(output, force)
+    refuse_other_form(output)
     opened = Register.open(register)
     question = Outcome(outcome, min_history_days=min_history_days)
     drawn = draw_anchored_sets(opened, question, comparator=comparator, seed=seed, controls_per_case=controls_per_case)

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +18,7 @@ from prodromal.errors import DataError, DefinitionError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from prodromal.features import FeaturePlan
     from prodromal.features.index_dates import Everyone, IndexDates
     from prodromal.register import Register
 
@@ -33,16 +34,22 @@ __all__ = [
     "Seed",
     "Threads",
     "asked_for",
+    "caution_unused",
     "index_dates",
+    "on_day",
     "parse_date",
     "progress",
     "provenance",
     "read_frame",
     "refuse_existing",
+    "refuse_other_form",
     "say",
     "warn",
     "write_table",
 ]
+
+# A nation is scored when its last month has come in, at a date a little behind the data.
+_LATEST = timedelta(days=31)
 
 RegisterFolder = Annotated[Path, typer.Argument(help="Folder of a register, made by 'prodromal ingest'.")]
 Model = Annotated[Path, typer.Argument(help="Folder of a model bundle, made by 'prodromal train'.")]
@@ -115,6 +122,27 @@ def refuse_existing(path: Path, force: bool) -> None:
         raise OutputError(f"{path} exists; name another output, or replace it with --force")
 
 
+def refuse_other_form(path: Path) -> None:
+    """Raise DefinitionError before any work if an output's name says that it is no Parquet."""
+    if path.suffix.lower() not in {"", ".parquet"}:
+        raise DefinitionError(f"{path}: this is written as Parquet; name it {path.with_suffix('.parquet').name}")
+
+
+def caution_unused(plan: FeaturePlan, register: Register) -> None:
+    """Name the groups of a plan to which no dispensing of the register belongs."""
+    unused = [group.name for group in plan.groups if not any(map(group.matches, register.codes))]
+    if unused:
+        say(f"CAUTION: no dispensing of the register belongs to {', '.join(unused)}: nothing can be learned from it.")
+
+
+def on_day(register: Register, text: str) -> int:
+    """A date for everyone, in days since 1970-01-01; refused where the data are long over by then."""
+    day, last = parse_date(text), register.last_observed
+    if last is not None and day > last + _LATEST:
+        raise DefinitionError(f"{text} lies behind the data: nobody was observed after {last}")
+    return (day - date(1970, 1, 1)).days
+
+
 def warn(warning: str) -> None:
     """Print what the outputs of a model have to say first, if there is anything."""
     if warning:
@@ -142,11 +170,14 @@ def read_frame(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        frame = pd.read_csv(path, dtype={"person_id": str})
+        is_parquet = path.suffix == ".parquet"
+        frame = pd.read_parquet(path) if is_parquet else pd.read_csv(path, dtype={"person_id": str})
     except (ValueError, OSError) as error:
         raise DataError(f"{path} is no readable CSV or Parquet file") from error
+    if "person_id" in frame and (blank := frame["person_id"].isna()).any():
+        raise DataError(f"{path}: {int(blank.sum()):,} of {len(frame):,} rows have no person_id")
+    if is_parquet:
+        return frame
     # Ids are numbers only where all of them are, as in a register: "007" stays text.
     if "person_id" in frame and frame["person_id"].str.fullmatch(r"-?(0|[1-9][0-9]{0,17})").all():
         frame["person_id"] = frame["person_id"].astype("int64")
@@ -171,7 +202,7 @@ def asked_for(register: Register, *, on: str | None, file: Path | None) -> Every
     if (on is None) == (file is None):
         raise DefinitionError("say who is asked for: either --on DATE (everyone) or --index-dates FILE")
     if on is not None:
-        return Everyone((parse_date(on) - date(1970, 1, 1)).days)
+        return Everyone(on_day(register, on))
     assert file is not None
     frame = read_frame(file)
     if {"subject_id", "prediction_time"} <= set(frame):

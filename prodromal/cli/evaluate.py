@@ -77,6 +77,7 @@ def evaluate(
     from prodromal.design import read_cohort
     from prodromal.evaluate import EvaluationData, join_outcomes
     from prodromal.evaluate import evaluate as compute
+    from prodromal.evaluate.words import left_out_note
     from prodromal.files import atomic_folder, sha256, write_text
     from prodromal.register import Register
     from prodromal.risk import load
@@ -104,8 +105,8 @@ def evaluate(
         workers=threads,
     )
     warning = extras.model.warning if extras else _warning_of(risks)
-    if warning:
-        result = replace(result, warnings=(warning, *result.warnings))
+    missing = left_out_note(len(followed.frame) - len(joined), len(followed.frame), result.profile)
+    result = replace(result, warnings=tuple(filter(None, (warning, missing, *result.warnings))))
     facts = provenance(
         extras.register if extras else None,
         model,

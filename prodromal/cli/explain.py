@@ -80,7 +80,7 @@ def explain(
         raise DefinitionError("--sets gives limits over refits on a page of people: write one with --output FILE.html")
     opened, loaded = Register.open(register), load(model, require_signature=signed_by)
     dates = index_dates(opened, on=on, file=asked)
-    chosen, refused = refuse(opened, dates)
+    chosen, refused = refuse(opened, dates, loaded.outcome.name)
     reasons = "".join(f", {number:,} {reason.replace('_', ' ')}" for reason, number in refused.items())
     if not len(chosen):
         raise NotEstimable(f"none of the {len(dates):,} people asked for can be explained{reasons}")

@@ -14,8 +14,10 @@ from prodromal.cli.common import (
     RegisterFolder,
     Threads,
     asked_for,
+    caution_unused,
     provenance,
     refuse_existing,
+    refuse_other_form,
     say,
 )
 
@@ -53,11 +55,13 @@ def features(
     from prodromal.register import Register
 
     refuse_existing(output, force)
+    refuse_other_form(output)
     chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
     opened = Register.open(register)
     dates = asked_for(opened, on=on, file=asked)
     if not is_compiled():
         typer.echo("Compiling the loops for this machine, once: half a minute.", err=True)
+    caution_unused(chosen, opened)
     facts = provenance(opened, plan=chosen.fingerprint)
     rows = 0
     meaning: list[dict[str, str]] = []

@@ -18,6 +18,7 @@ from prodromal.cli.common import (
     progress,
     provenance,
     refuse_existing,
+    refuse_other_form,
     warn,
 )
 from prodromal.cli.scored import tell_drift, tell_risks
@@ -49,9 +50,10 @@ def score(
     """Score people: rate ratio against their age and sex, absolute risk, percentile, flags, reasons."""
     from prodromal.register import Register
     from prodromal.risk import load
-    from prodromal.scoring import drift_beside, score_register
+    from prodromal.scoring import Diagnosed, drift_beside, score_register
 
     refuse_existing(output, force)
+    refuse_other_form(output)
     opened, loaded = Register.open(register), load(model, require_signature=signed_by)
     with progress("scoring") as show:
         account = score_register(
@@ -66,4 +68,4 @@ def score(
         )
     warn(loaded.warning)
     tell_drift(drift_beside(output))
-    tell_risks(account, output)
+    tell_risks(account, output, loaded.outcome, diagnoses=Diagnosed.of(opened, loaded.outcome.name) is not None)

@@ -10,6 +10,7 @@ from prodromal.cli.common import say
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from prodromal.design import Outcome
     from prodromal.scoring import ScoringAccount
 
 __all__ = ["tell_account", "tell_drift", "tell_risks"]
@@ -43,10 +44,12 @@ def tell_account(account: ScoringAccount, done: str) -> None:
     say(f"{account.asked:,} asked = {account.scored:,} {done} + {sum(account.refused.values()):,} refused{refused}.")
 
 
-def tell_risks(account: ScoringAccount, output: Path) -> None:
-    """The account, where the risks are, and what they are."""
+def tell_risks(account: ScoringAccount, output: Path, outcome: Outcome, *, diagnoses: bool) -> None:
+    """The account, where the risks are, and what they are; whether people with a diagnosis were known and refused."""
     tell_account(account, "scored")
     say(
-        f"The risks are in {output}: of a diagnosis within the horizon, for people alive and undiagnosed on the date. "
-        "Caution, not panic."
+        f"The risks are in {output}: of a first diagnosis of {outcome.name} from {outcome.lag_days} to "
+        f"{outcome.horizon_days} days after the date, for people alive and undiagnosed then. Caution, not panic."
     )
+    if not diagnoses:
+        say(f"CAUTION: no diagnosis of {outcome.name} is known here, so people who have it already are scored, too.")

@@ -18,6 +18,7 @@ from prodromal.cli.common import (
     provenance,
     read_frame,
     refuse_existing,
+    refuse_other_form,
     say,
     write_table,
 )
@@ -98,12 +99,13 @@ def oracle(
     from prodromal.simulate import oracle
 
     refuse_existing(output, force)
+    refuse_other_form(output)
     if (on is None) == (asked is None):
         raise DefinitionError("say who is asked for: either --on DATE (everyone) or --index-dates FILE")
     if asked is not None:
         dates = read_frame(asked)
     else:
-        dates = read_frame(delivery / "persons.parquet")[["person_id"]].assign(index_date=parse_date(str(on)))
+        dates = read_frame(delivery / "truth" / "persons.parquet")[["person_id"]].assign(index_date=parse_date(str(on)))
     found = oracle(delivery, dates, horizon_days=horizon_days, lag_days=lag_days)
     with atomic_file(output) as partial:
         write_table(found, partial, provenance(lag_days=lag_days, horizon_days=horizon_days))

@@ -14,6 +14,7 @@ from prodromal.cli.common import (
     RegisterFolder,
     Seed,
     Threads,
+    caution_unused,
     progress,
     provenance,
     refuse_existing,
@@ -63,6 +64,7 @@ def train(
     population = population_of(incidence, mortality, device=device)
     chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
     opened = Register.open(register)
+    caution_unused(chosen, opened)
     sets = read_cohort(cohort, register=opened.fingerprint)
     matrix = build(chosen, opened, sets.index_dates, threads=threads)
     with progress("training") as show:

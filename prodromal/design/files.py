@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from prodromal.design.cohort import Cohort, Outcome
 from prodromal.errors import DataError
 from prodromal.files import atomic_file
+from prodromal.register.parquet import UNREADABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,7 @@ def read_cohort(path: Path, *, register: str | None = None) -> Cohort:
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         facts = json.loads((table.schema.metadata or {})[_KEY])
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is missing or no readable Parquet file") from error
     except (KeyError, ValueError) as error:
         raise DataError(f"{path} is no cohort; make one with 'prodromal cohort'") from error

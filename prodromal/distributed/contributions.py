@@ -14,6 +14,7 @@ from prodromal.distributed.sent_model import SentModel
 from prodromal.explain import By, Explainer
 from prodromal.risk import load
 from prodromal.scoring import ScoringAccount
+from prodromal.scoring.diagnosed import Diagnosed
 from prodromal.scoring.refusal import refuse_of_part
 
 if TYPE_CHECKING:
@@ -94,9 +95,10 @@ def explain_part(job: Mapping[str, Any], position: int) -> bytes:
     """Write the contributions of a part on an executor."""
     shared = Shared(**job["shared"])
     asked = asked_of(shared, job["slices"][position])
-    shared.open().verify_part(asked.part)
-    kept, refused = refuse_of_part(asked)
-    builder, explainer = _explainer(SentModel(*job["sent"]), job["by"])
+    register = shared.open()
+    register.verify_part(asked.part)
+    builder, explainer, outcome = _explainer(SentModel(*job["sent"]), job["by"])
+    kept, refused = refuse_of_part(asked, Diagnosed.of(register, outcome))
     numbers = ((name, pa.float64()) for name in ("score", "base", *explainer.labels))
     keys = [("person_id", id_type(asked.people)), ("index_date", pa.timestamp("s"))]
     found = (explainer.explain(matrix, kept.people) for matrix in matrices(builder, kept))
@@ -118,6 +120,6 @@ def _table(found: Explanation) -> pa.Table:
 
 
 @lru_cache(maxsize=2)
-def _explainer(sent: SentModel, by: str) -> tuple[Builder, Explainer]:
+def _explainer(sent: SentModel, by: str) -> tuple[Builder, Explainer, str]:
     scorer = sent.scorer(0)
-    return scorer.builder, Explainer(scorer.model, by=By(by))
+    return scorer.builder, Explainer(scorer.model, by=By(by)), scorer.model.outcome.name

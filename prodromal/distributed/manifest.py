@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from prodromal.distributed.rejected_rows import rejected_rows
-from prodromal.files import sha256, write_text
+from prodromal.files import sha256
+from prodromal.register.manifest import read_manifest, write_manifest
 from prodromal.register.parquet import read_table, write_table
-from prodromal.register.writer import MANIFEST, RegisterWriter
+from prodromal.register.writer import RegisterWriter
 from prodromal.tables import TABLES
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def add_dispensings(
     delivery : mapping of str to Delivered
         By table.
     """
-    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    manifest = read_manifest(folder)
     write_table(pa.table({"dispensings": staged.rows}), folder / "rows_per_person.parquet")
     files = manifest["files"]
     files["dispensings"] = parts
@@ -58,7 +58,7 @@ def add_dispensings(
     with_files = [entry for entry in manifest["sources"] if delivery[entry["table"]].files]
     manifest["sources"] = sorted([*with_files, *by_name, *sources], key=lambda entry: [*TABLES].index(entry["table"]))
     manifest["settings"]["simulated"] |= delivery["dispensings"].is_simulated
-    write_text(folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+    write_manifest(folder, manifest)
 
 
 def _entry(file: Path, rows: int) -> dict[str, Any]:

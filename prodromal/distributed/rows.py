@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from prodromal.errors import DataError
-from prodromal.register.parquet import open_parquet
+from prodromal.register.parquet import UNREADABLE, open_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,5 +49,5 @@ def _read(file: pa.parquet.ParquetFile, path: Path, groups: list[int], columns: 
     names = None if columns is None else list(columns)
     try:
         return file.read_row_groups(groups, columns=names, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is damaged: a page does not match its checksum or cannot be decoded") from error

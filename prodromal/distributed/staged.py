@@ -15,6 +15,7 @@ from prodromal.distributed.parts import new_attempts
 from prodromal.distributed.small_register import bucket_folder, rows_of_people
 from prodromal.errors import DataError
 from prodromal.register.parquet import read_table
+from prodromal.sources.rejections import refuse_too_many
 from prodromal.tables import Account
 
 if TYPE_CHECKING:
@@ -133,14 +134,7 @@ def refuse_faulty(account: Account, max_rejected: float) -> None:
     """
     if account.read == 0:
         raise DataError("table dispensings has no rows")
-    rejected = sum(account.rejected.values())
-    if rejected > max_rejected * account.read:
-        by_size = sorted(account.rejected.items(), key=lambda item: (-item[1], item[0]))
-        raise DataError(
-            f"dispensings: {rejected} of {account.read} rows would be rejected "
-            f"({', '.join(f'{rule} {rows}' for rule, rows in by_size)}), more than the {max_rejected:.3g} share "
-            "allowed; mend the table, or raise --max-rejected to keep the rejected rows in rejected.parquet"
-        )
+    refuse_too_many(account, max_rejected)
 
 
 def total(table: str, accounts: Iterable[Account]) -> Account:

@@ -120,7 +120,7 @@ def score_bucket(job: Mapping[str, Any], persons: pa.Table, dispensings: pa.Tabl
     batches, counts = dispensings_of(dispensings, people)
     part = Part(Path(f"bucket {bucket}"), int(counts.sum()), 0, len(people), "")
     asked, unknown = _asked(part, people, counts, dates if job["day"] is None else job["day"])
-    kept, refused = refuse_of_part(asked)
+    kept, refused = refuse_of_part(asked, None)
     if len(kept.day):
         _write(job, bucket, kept, batches)
     account = ScoringAccount(len(asked.day) + sum(unknown.values()), len(kept.day), {**unknown, **refused})

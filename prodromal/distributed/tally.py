@@ -142,7 +142,7 @@ def tally_part(job: Mapping[str, Any], position: int) -> bytes:
     shared, slice_ = Shared(**job["shared"]), job["slices"][position]
     asked = asked_of(shared, slice_)
     shared.open().verify_part(asked.part)
-    kept, _ = refuse_of_part(asked)
+    kept, _ = refuse_of_part(asked, None)
     scorer = SentModel(*job["sent"]).scorer(0)
     history = scorer.builder.reader.read(kept.part, kept.rows)
     tables = scorer.tables(kept.people, history, kept.person, kept.day)

@@ -42,6 +42,7 @@ PER_100K = 1e5
 STABLE_EVENTS = 200
 FEW_EVENTS = 100
 LEAST_EVENTS = 10
+UNSTABLE = "unstable"
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ def calibration_statistic(
 
     names = ("in_the_large", "intercept", "slope", "ici_per_100k", "e50_per_100k", "e90_per_100k", "emax_per_100k")
     none = "no outcome in the window" if n_events == 0 else ""
-    unstable = "" if n_events >= FEW_EVENTS else f"unstable: fewer than {FEW_EVENTS} events"
+    unstable = "" if n_events >= FEW_EVENTS else f"{UNSTABLE}: fewer than {FEW_EVENTS} events"
     rows: list[dict[str, object]] = [
         {"model": model, "measure": name, "note": (none if i == 0 else why) or unstable, "_distance": i > 2}
         for i, name in enumerate(names)

@@ -222,10 +222,25 @@ def join_outcomes(
             raise DataError(f"column {key} holds numbers in one of risks and outcomes and text in the other")
     clash = [c for c in outcomes.columns if c in risks.columns and c not in keys]
     joined = risks.drop(columns=clash).merge(outcomes, on=keys, how="left", indicator="_found", validate="one_to_one")
-    absent = int((joined["_found"] != "both").sum())
-    if absent:
-        raise DataError(f"risks: {absent} of {len(risks)} predictions have no row in outcomes; give one for each")
+    absent = joined.loc[joined["_found"] != "both", keys]
+    if len(absent):
+        raise DataError(
+            f"risks: {len(absent)} of {len(risks)} predictions have no row in outcomes; give one for each"
+            f"{_where_they_differ(absent, outcomes)}"
+        )
     return joined.drop(columns="_found")
+
+
+def _where_they_differ(absent: pd.DataFrame, outcomes: pd.DataFrame) -> str:
+    """Say whether it is the ids or the index dates."""
+    if not {"person_id", "index_date"} <= set(absent):
+        return ""
+    there = int(absent["person_id"].isin(outcomes["person_id"]).sum())
+    if there == 0:
+        return " (none of their people is in outcomes)"
+    if there == len(absent):
+        return " (their people are in outcomes, at other index dates)"
+    return f" (the people of {there} are in outcomes, at other index dates; those of the others are not)"
 
 
 def _dated(frame: pd.DataFrame, table: str) -> pd.DataFrame:

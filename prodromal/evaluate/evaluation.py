@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from prodromal.evaluate.calibration import FEW_EVENTS
+from prodromal.evaluate.calibration import FEW_EVENTS, LEAST_EVENTS
 from prodromal.evaluate.data import DEATH, OUTCOME, EvaluationData, MatchedSets
 from prodromal.evaluate.disclosure import PROFILES, control
 from prodromal.evaluate.groups import AGE_EDGES
@@ -28,7 +28,7 @@ from prodromal.evaluate.tables import (
     time_dependent_auc,
 )
 from prodromal.evaluate.utility import CAPACITIES
-from prodromal.evaluate.words import summary_sentences
+from prodromal.evaluate.words import FAR_OFF, far_off, pick, summary_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -223,7 +223,7 @@ def evaluate(
         tables["lead_time"] = lead_time
     tables = {"overview": _overview(population)} | tables | {"prediction_distribution": _distribution(population)}
     facts = _facts(population, replicates, seed)
-    return Evaluation(tables, facts, _warnings(facts), rules)
+    return Evaluation(tables, facts, _warnings(tables, facts, rules), rules)
 
 
 def _estimated(
@@ -325,8 +325,11 @@ def _facts(population: Population, replicates: int, seed: int) -> dict[str, Any]
     }
 
 
-def _warnings(facts: Mapping[str, Any]) -> tuple[str, ...]:
+def _warnings(tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], rules: Profile) -> tuple[str, ...]:
     found = []
+    ratio = pick(tables["calibration"], model="model", measure="observed_over_expected")
+    if facts["events"] >= max(LEAST_EVENTS, rules.smallest) and far_off(ratio.value):
+        found.append(FAR_OFF)
     if facts["events"] < FEW_EVENTS:
         found.append(f"Fewer than {FEW_EVENTS} outcomes: calibration curve and slope are unstable.")
     if not facts["baseline"]:

@@ -52,6 +52,7 @@ DISCRIMINATION = {
 }
 
 
+_DISTANCES = frozenset({"ici_per_100k", "e50_per_100k", "e90_per_100k", "emax_per_100k"})
 _PER_100K = frozenset({"observed_risk", "expected_risk", "average_precision", "brier", "scaled_brier"})
 
 
@@ -62,7 +63,7 @@ def measures(frame: pd.DataFrame, names: Mapping[str, str]) -> Markup:
     for measure, name in names.items():
         if (frame["measure"] == measure).any():
             found = {m: pick(frame, model=m, measure=measure) for m in models}
-            write = _scaled if measure in _PER_100K else _text_of
+            write = _scaled if measure in _PER_100K else _distance if measure in _DISTANCES else _text_of
             rows.append({"measure": name, **{m: write(f) for m, f in found.items()}})
     shown = table(_frame(rows), headings={"measure": "Measure"}, formats=dict.fromkeys(models, rounded))
     return with_reasons(shown, frame)
@@ -75,6 +76,10 @@ def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
 
 def _scaled(found: Found) -> str:
     return _text_of(Found(1e5 * found.value, 1e5 * found.low, 1e5 * found.high, found.note))
+
+
+def _distance(found: Found) -> str:
+    return found.at_most(3) if found.known and not math.isnan(found.high) else _text_of(found)
 
 
 def _why(found: Found) -> Markup:

@@ -12,7 +12,7 @@ from prodromal.evaluate import listing, plots
 from prodromal.evaluate.disclosure import control_groups
 from prodromal.evaluate.flow import attrition_flow
 from prodromal.evaluate.tripod import tripod_map
-from prodromal.evaluate.words import calibration_title, pick
+from prodromal.evaluate.words import Found, calibration_title, pick
 from prodromal.page import (
     Section,
     count,
@@ -61,7 +61,8 @@ def calibration(tables: Mapping[str, pd.DataFrame]) -> Part:
         )
         caption = (
             f"A point on the dashed line is a prediction that came true as often as it said. On average over people, "
-            f"prediction and smoothed observation differ by {ici.text(2)} per 100,000."
+            f"prediction and smoothed observation differ by {ici.at_most()} per 100,000; noise inflates such a "
+            "distance."
         )
         parts.append(figure(plots.svg(drawn), caption, f"{title}. Observed over expected {ratio.text()}."))
     else:
@@ -96,7 +97,9 @@ def ranking(tables: Mapping[str, pd.DataFrame]) -> Part:
         if not math.isnan(within.low) and within.low <= 0.5 <= within.high:
             title = "Among people of the same age and sex, the model ranks no better than chance"
     elif found.known:
-        title = f"The model adds {rounded(found.value, 2)} to the AUROC of age and sex alone"
+        title = f"The model adds {found.text(2)} to the AUROC of age and sex alone"
+        if found.low <= 0 or found.value <= 0:
+            title = f"The model is not shown to add to the AUROC of age and sex alone: difference {found.text(2)}"
     figures = {}
     parts = []
     if frame["value"].notna().any():
@@ -126,10 +129,10 @@ def use(tables: Mapping[str, pd.DataFrame]) -> Part:
     if frame.loc[frame["capacity"] == share, "value"].notna().any():
         drawn = figures["review"] = plots.plot_review(frame, share)
         caption = (
-            f"If the highest-ranked {percent(share, 1)} of people were reviewed: {percent(found.value)} of later cases "
-            "would be among them. This can enrich a study; it cannot screen a population."
+            f"If the highest-ranked {percent(share, 1)} of people were reviewed, {_found(found)} would be among them. "
+            "This can enrich a study; it cannot screen a population."
         )
-        parts.append(figure(plots.svg(drawn), caption, f"{title}; {percent(found.value)} of cases found."))
+        parts.append(figure(plots.svg(drawn), caption, f"{title}; {_found(found)} found."))
     parts.append(listing.flags(frame, tables.get("thresholds")))
     curve = tables["decision_curve"]
     if curve["value"].notna().any():
@@ -141,6 +144,14 @@ def use(tables: Mapping[str, pd.DataFrame]) -> Part:
         parts.append(Markup("<h3>{}</h3>").format(_curve_title(curve)))
         parts.append(figure(plots.svg(drawn), caption, "Decision curve: gain in net benefit over threshold risk."))
     return Part(Section("use", title, join(parts), "Use"), figures)
+
+
+def _found(share: Found) -> str:
+    """Say what share of later cases, also where the number is missing."""
+    if share.known:
+        return f"{percent(share.value)} of later cases"
+    hidden = share.note.startswith("suppressed")
+    return f"a share of later cases that {'may not be shown' if hidden else 'could not be computed'}"
 
 
 def lead_time(tables: Mapping[str, pd.DataFrame]) -> Part | None:
@@ -252,7 +263,8 @@ def methods(disclosure: str, facts: Mapping[str, Any]) -> Section:
                 "than ten outcomes have limits for weighted Poisson counts instead.",
                 "Slope and intercept": "Binomial regression on the complementary log-log of the predicted risk.",
                 "Smooth curve": "The same regression with a restricted cubic spline; deviations (ICI, E50, "
-                "E90, Emax) are averaged over the population, per 100,000.",
+                "E90, Emax) are averaged over the population, per 100,000. Noise inflates them: "
+                "only their upper limit is told.",
                 "Pairs of same age and sex": "Share of case-control pairs within matched sets in which the case is "
                 "ranked higher; ties count half.",
                 "Disclosure control": disclosure,

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from prodromal.evaluate.calibration import UNSTABLE
 from prodromal.page import count, interval, one_in, per_100k, percent, rounded
 
 if TYPE_CHECKING:
@@ -13,13 +14,29 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Found", "calibration_title", "pick", "summary_sentences", "years"]
+    from prodromal.evaluate.disclosure import Profile
+
+__all__ = [
+    "Found",
+    "calibration_title",
+    "far_off",
+    "left_out_note",
+    "pick",
+    "summary_sentences",
+    "years",
+]
 
 CAUTION = (
     "A raised risk is a reason for attention, not for alarm: nearly everyone who is flagged will never have the "
     "disease. These numbers describe how well predictions matched what happened. They say nothing about causes, and no "
     "treatment should be started, stopped or avoided because of them."
 )
+
+FAR_OFF = (
+    "Predictions are off by more than a factor of 20: are they probabilities between 0 and 1, for this outcome and "
+    "horizon?"
+)
+_FARTHEST = 20.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +60,12 @@ class Found:
         if math.isnan(self.low):
             return rounded(self.value, digits)
         return f"{rounded(self.value, digits)} (95 % interval {interval(self.low, self.high, digits)})"
+
+    def at_most(self, digits: int = 2) -> str:
+        """Write a distance with its upper limit alone: noise inflates distances, so the lower one tells nothing."""
+        if not self.known or math.isnan(self.high):
+            return self.text(digits)
+        return f"{rounded(self.value, digits)} (upper 95 % limit {rounded(self.high, digits)})"
 
     def per_100k(self) -> str:
         """Write a risk per 100,000 people with its interval."""
@@ -84,6 +107,20 @@ def window(facts: Mapping[str, Any]) -> str:
     if facts["lag_days"] == 0:
         return f"within {years(facts['horizon_days'])} of the index date"
     return f"between {years(facts['lag_days'])} and {years(facts['horizon_days'])} after the index date"
+
+
+def far_off(ratio: float) -> bool:
+    """Whether observed over expected tells of percentages, another outcome or another horizon."""
+    return ratio < 1 / _FARTHEST or ratio > _FARTHEST
+
+
+def left_out_note(left_out: int, cohort: int, profile: Profile) -> str:
+    """Say how many people of a cohort have no prediction; nothing where everyone has one."""
+    if left_out == 0:
+        return ""
+    number, total = profile.count(left_out), profile.count(cohort)
+    who = "Some" if math.isnan(number) or math.isnan(total) else f"{count(number)} of the {count(total)}"
+    return f"{who} people of the cohort have no prediction and are left out."
 
 
 def summary_sentences(tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> list[str]:
@@ -136,7 +173,12 @@ def _slope(tables: Mapping[str, pd.DataFrame]) -> str:
     slope = pick(tables["calibration"], model="model", measure="slope")
     if not slope.known:
         return f"Calibration slope: {slope.text()}."
+    ratio = pick(tables["calibration"], model="model", measure="observed_over_expected")
+    if far_off(ratio.value):
+        return f"The calibration slope was {slope.text()}, which says nothing while the level is so far off."
     verdict = "compatible with 1, neither too extreme nor too timid"
+    if slope.note.startswith(UNSTABLE):
+        verdict = f"compatible with 1, but {slope.note}"
     if not math.isnan(slope.low) and not slope.low <= 1 <= slope.high:
         verdict = "below 1: predictions are too extreme" if slope.value < 1 else "above 1: predictions are too timid"
     return f"The calibration slope was {slope.text()}, {verdict}."
@@ -158,6 +200,8 @@ def _use(tables: Mapping[str, pd.DataFrame]) -> str:
 
 def calibration_title(curve: pd.DataFrame) -> str:
     """Say what the calibration curve shows: where its band leaves the diagonal."""
+    if curve["note"].str.startswith(UNSTABLE).any():
+        return "Too few outcomes to judge calibration by level of risk"
     known = curve[curve["ci_low"].notna() & curve["ci_high"].notna()]
     if not len(known):
         return "Predicted and observed risk"

@@ -26,6 +26,7 @@ SMALLEST_CELL = 10
 _BINS = 5
 # Sums of doses in float32 differ in what does not matter.
 _DECIMALS = 2
+_YES_NO = "0 or 1"
 _FEW = f"fewer than {SMALLEST_CELL} people, or needed to hide such a cell"
 
 
@@ -121,6 +122,8 @@ def _bins(values: Floats, feature: Feature) -> _Bins:
     """Missing, zero, and ranges of about equally many of the other rows."""
     if feature.measure == "sex":
         return _used(("men", "women", "unknown"), np.where(np.isnan(values), 2, values).astype(np.int64))
+    if feature.unit == _YES_NO:
+        return _used(("no", "yes", _missing_words(feature)), np.where(np.isnan(values), 2, values).astype(np.int64))
     values = np.round(values, _DECIMALS)
     missing, zero = np.isnan(values), values == 0
     positive = values[~missing & ~zero]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prodromal.explain.observed import SEXES, flag_words
+from prodromal.explain.observed import AGE_AND_SEX, SEXES, flag_words, percentile
 from prodromal.page import Cell, Column, Least, Section, listing, one_in, per_100k
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ def list_section(
 
 
 def _row(risk: Mapping[Any, Any], age: int, sex: str, reasons: list[str], link: str) -> list[Cell]:
-    own, times, percentile = (float(risk[name]) for name in ("risk", "relative_risk", "percentile"))
+    own, times, place = (float(risk[name]) for name in ("risk", "relative_risk", "percentile"))
     return [
         Cell(str(risk["person_id"]), (str(risk["index_date"])[:10],), link),
         Cell(str(age), value=age),
         Cell(sex),
         Cell(per_100k(own), (one_in(own).removeprefix("about "),), value=own),
         Cell(f"{times:.2f}", value=times),
-        Cell(f"{percentile:.0f}", value=percentile),
+        Cell(percentile(place), value=place),
         Cell(reasons[0] if reasons else "none", tuple(reasons[1:])),
         Cell(", ".join(flag_words(str(risk["flags"])))),
     ]
@@ -96,7 +96,7 @@ def _title(risks: pd.DataFrame) -> str:
 def _caption(rows: int, shown: int, chosen: int) -> str:
     told = (
         "Highest score first. Peers are people of the same age and sex. "
-        "Reasons are factors on the rate in the model, largest first."
+        f"Reasons are factors on the rate in the model, largest first. {AGE_AND_SEX}"
     )
     if chosen > rows:
         told = f"Listed are the {rows:,} highest scores of the {chosen:,} people asked about. {told}"

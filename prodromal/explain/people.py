@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from markupsafe import Markup
 
 from prodromal.explain.explanation import By, explain
 from prodromal.explain.limits import limits_section
@@ -74,6 +75,7 @@ def people_page(
     matrix, risks = matrix.take(order), risks.iloc[order].reset_index(drop=True)
     explanation = explain(model, matrix, register.persons, by=By.CLASS)
     people = len(matrix)
+    asked = chosen or people
     first = matrix.take(np.arange(min(people, MOST_SHOWN)))
     stable = stability(refits, first, register.persons) if refits else None
     sections = [
@@ -90,10 +92,10 @@ def people_page(
         for position in range(len(first))
     ]
     if people > 1:
-        sections.insert(0, list_section(register, explanation, risks, shown=len(sections), chosen=chosen or people))
+        sections.insert(0, list_section(register, explanation, risks, shown=len(sections), chosen=asked))
     return Page(
-        title=f"Why the model scores {people:,} {'person' if people == 1 else 'people'} as it does",
-        lead=_lead(model),
+        title=f"Why the model scores {asked:,} {'person' if asked == 1 else 'people'} as it does",
+        lead=_lead(model) + _shown(asked, people, len(first)),
         sections=[*sections, limits_section(model)],
         caution=CAUTION,
         kicker=model.warning,
@@ -102,7 +104,18 @@ def people_page(
     )
 
 
-def _lead(model: RiskModel) -> str:
+def _shown(asked: int, listed: int, described: int) -> Markup:
+    """Say how many of the people asked about are listed, and how many have a section."""
+    if described == asked:
+        return Markup("")
+    rows = f"the {listed:,} with the highest scores are" if listed < asked else "all are"
+    return paragraph(
+        f"Of the {asked:,} people, {rows} listed, and the {described:,} with the highest scores have a section of "
+        "their own."
+    )
+
+
+def _lead(model: RiskModel) -> Markup:
     asked = model.outcome
     return paragraph(
         f"Risk of a diagnosis of {asked.name} more than {asked.lag_days:,} and up to {asked.horizon_days:,} days after "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from prodromal.explain.observed import flag_words, unobserved_windows
+from prodromal.explain.observed import AGE_AND_SEX, flag_words, percentile, unobserved_windows
 from prodromal.explain.timeline import draw_timeline
 from prodromal.page import Row, Section, bars, details, figure, number, one_in, paragraph, per_100k, strip
 from prodromal.page.parts import join
@@ -94,7 +94,7 @@ def _numbers(risk: pd.Series) -> Markup:
             number(
                 f"x {float(risk['relative_risk']):.2f}",
                 "rate against them",
-                aside=f"percentile {float(risk['percentile']):.0f}",
+                aside=f"percentile {percentile(float(risk['percentile']))}",
             ),
         ]
     )
@@ -126,7 +126,7 @@ def _reasons(explanation: Explanation, position: int, days: dict[str, list[int]]
     ends = np.cumsum([step.length for step in steps])
     rows = [replace(step, start=float(end - step.length)) for step, end in zip(steps, ends, strict=True)]
     total = Row("Rate against them", score, _factor(score), "the product", total=True)
-    words = "Factors on the rate, largest first. Each bar starts where the one above it ended."
+    words = f"Factors on the rate, largest first. Each bar starts where the one above it ended. {AGE_AND_SEX}"
     if stable is not None:
         words += (
             f" In small: 95 % limits over {stable.refits} models of the same settings, trained on people drawn again."

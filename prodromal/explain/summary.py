@@ -13,6 +13,7 @@ from prodromal.explain.explanation import By, explain
 from prodromal.explain.importance import importance
 from prodromal.explain.interaction import interaction
 from prodromal.explain.limits import limits_section
+from prodromal.explain.observed import AGE_AND_SEX
 from prodromal.page import Page, Section, count, details, figure, join, paragraph, table
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _CAUTION = (
 )
 _CLASSES_SHOWN, _PAIRS_SHOWN = 5, 12
 
+_ONE = {"switches": "switch"}
 _WORDS = {
     "mean_abs_contribution": "mean absolute contribution (log rate ratio)",
     "mean_contribution": "mean contribution (log rate ratio)",
@@ -85,6 +87,7 @@ def summary_page(
     depends = [
         dependence(by_feature, label, groups=family, weights=weights, **draw) for label in labels[:_CLASSES_SHOWN]
     ]
+    units = {feature.name: feature.unit for feature in model.plan.features}
     first = np.arange(min(len(matrix), MOST_INTERACTING))
     pairs = interaction(model, matrix.take(first), groups=family[first], weights=weights[first], **draw)
     return Page(
@@ -94,7 +97,12 @@ def summary_page(
             "People count for those whom they stand for in the population. Bands are 95 % intervals from "
             f"{replicates:,} draws of families; the model itself is held fixed."
         ),
-        sections=[_importance(ranked), _dependence(depends), _interaction(pairs, len(first)), limits_section(model)],
+        sections=[
+            _importance(ranked),
+            _dependence(depends, units),
+            _interaction(pairs, len(first)),
+            limits_section(model),
+        ],
         caution=_CAUTION,
         kicker=model.warning,
         provenance=provenance,
@@ -113,7 +121,8 @@ def _importance(ranked: pd.DataFrame) -> Section:
         figure(
             draw_factors(points),
             "By how much each class moves a rate up or down, on average over people (mean absolute contribution, as a "
-            "factor). A class that few people take ranks low however strong it is for them.",
+            "factor). A class that few people take ranks low however strong it is for them. "
+            f"{AGE_AND_SEX}",
             f"Average factors, largest first: {told}",
         ),
         details("Numbers", _table(ranked, {"label": "class", **_WORDS})),
@@ -121,7 +130,7 @@ def _importance(ranked: pd.DataFrame) -> Section:
     return Section("importance", title, join(body), "What matters")
 
 
-def _dependence(found: list[pd.DataFrame]) -> Section:
+def _dependence(found: list[pd.DataFrame], units: Mapping[str, str]) -> Section:
     body: list[Markup] = [
         paragraph(
             "The factor of a whole class, averaged over people, by the value of the one of its features that the model "
@@ -130,7 +139,13 @@ def _dependence(found: list[pd.DataFrame]) -> Section:
     ]
     for frame in found:
         points = [
-            Point(str(row["value"]), row["mean_contribution"], row["ci_low"], row["ci_high"], _people(row))
+            Point(
+                _with_unit(str(row["value"]), units[row["feature"]]),
+                row["mean_contribution"],
+                row["ci_low"],
+                row["ci_high"],
+                _people(row),
+            )
             for row in frame.to_dict("records")
         ]
         told = "; ".join(f"{p.label}: x {np.exp(p.value):.2f}" for p in points if not np.isnan(p.value))
@@ -140,6 +155,13 @@ def _dependence(found: list[pd.DataFrame]) -> Section:
             details("Numbers", _table(frame.drop(columns=["label", "feature", "sentence"]), _WORDS)),
         ]
     return Section("dependence", "How the factors change with use", join(body), "How it depends")
+
+
+def _with_unit(value: str, unit: str) -> str:
+    """Put its unit after a number or a range; words stay as they are."""
+    if unit[0].isdigit() or not value[-1].isdigit():
+        return value
+    return f"{value} {_ONE.get(unit, unit.removesuffix('s')) if value == '1' else unit}"
 
 
 def _interaction(pairs: pd.DataFrame, rows: int) -> Section:

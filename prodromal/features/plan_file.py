@@ -50,10 +50,9 @@ def parse_plan(text: str, where: str) -> FeaturePlan:
     DefinitionError
         Naming the file and, where it can be told, the line.
     """
+    content = _toml(text, where)
     try:
-        document = _Document.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise DefinitionError(f"{where} is not TOML: {error}") from error
+        document = _Document.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         path = first["loc"]
@@ -84,6 +83,15 @@ def parse_plan(text: str, where: str) -> FeaturePlan:
         raise DefinitionError(
             f"{where}, line {_line(text, (key.replace('measuress', 'measures'),))}: {error}"
         ) from error
+
+
+def _toml(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DefinitionError(f"{where} is not TOML: {error}") from error
+    except (ValueError, RecursionError):
+        raise DefinitionError(f"{where} has a number that is too long, or nests too deeply") from None
 
 
 def _group(group: _Group, document: _Document) -> AtcGroup:

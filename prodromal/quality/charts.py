@@ -11,7 +11,7 @@ from markupsafe import escape
 from prodromal.page import count, rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Series", "draw_months", "draw_panels", "draw_pyramid"]
 
@@ -22,12 +22,13 @@ _PER_ROW = 3
 
 @dataclass(frozen=True)
 class Series:
-    """A line over years: its title, its points (NaN where there is none to show), and its last value in words."""
+    """A line over years: title, points (NaN where none can be shown), last value in words, how values are written."""
 
     title: str
     years: Sequence[int]
     values: Sequence[float]
     last: str
+    write: Callable[[float], str] = count
 
 
 def draw_panels(series: Sequence[Series]) -> str:
@@ -66,7 +67,7 @@ def _panel(series: Series, left: float, top: float) -> list[str]:
         _text(left, top + 31, series.last, ink="--muted", size=12),
         _line(left, foot, left + _PANEL, foot, "--muted"),
         _line(left, foot - _PANEL_HEIGHT, left + _PANEL, foot - _PANEL_HEIGHT, "--grid"),
-        _text(left + _PANEL, top + 31, f"0 to {_short(highest)}", anchor="end", ink="--muted", size=11),
+        _text(left + _PANEL, top + 31, f"0 to {series.write(highest)}", anchor="end", ink="--muted", size=11),
         _text(left, foot + 16, str(first), ink="--muted", size=11),
         _text(left + _PANEL, foot + 16, str(last) if last != first else "", anchor="end", ink="--muted", size=11),
     ]

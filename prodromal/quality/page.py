@@ -125,6 +125,7 @@ def _years(tables: Mapping[str, pd.DataFrame]) -> Section:
             at,
             years["per_person_year"].tolist(),
             _last(years["per_person_year"], "in the last year", rounded),
+            rounded,
         ),
     ]
     drawing = figure(
@@ -154,6 +155,7 @@ def _classes(classes: pd.DataFrame) -> Section:
             part["year"].tolist(),
             part["per_1000_person_years"].tolist(),
             _last(part["per_1000_person_years"], "per 1,000 person-years", rounded),
+            rounded,
         )
         for name, part in classes.groupby("class", sort=False)
     ]

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["ROW_GROUP_ROWS", "open_parquet", "read_batches", "read_table", "write_table"]
+__all__ = ["ROW_GROUP_ROWS", "UNREADABLE", "open_parquet", "read_batches", "read_table", "write_table"]
 
+# What the library raises at a damaged file; a name of a column that is no text is met late.
+UNREADABLE = (OSError, UnicodeDecodeError, pa.ArrowException)
 ROW_GROUP_ROWS = 500_000
 # Small enough that a consumer finds the batch in the processor's cache.
 _BATCH_ROWS = 65_536
@@ -50,7 +52,7 @@ def open_parquet(path: Path, *, dictionaries: Sequence[str] = ()) -> pq.ParquetF
         return pq.ParquetFile(
             path, page_checksum_verification=True, read_dictionary=list(dictionaries), pre_buffer=False
         )
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is missing or no readable Parquet file") from error
 
 
@@ -66,7 +68,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, dictionaries
         _require(file, path, columns or ())
         try:
             return file.read(columns=None if columns is None else list(columns), use_threads=False)
-        except (OSError, pa.ArrowException) as error:
+        except UNREADABLE as error:
             raise _damaged(path) from error
 
 
@@ -82,7 +84,7 @@ def read_batches(path: Path, columns: Sequence[str], *, dictionaries: Sequence[s
         _require(file, path, columns)
         try:
             yield from file.iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False)
-        except (OSError, pa.ArrowException) as error:
+        except UNREADABLE as error:
             raise _damaged(path) from error
 
 

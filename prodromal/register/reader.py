@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +14,13 @@ import pyarrow.compute as pc
 
 from prodromal.errors import DataError
 from prodromal.files import sha256
+from prodromal.register.manifest import MANIFEST, read_manifest
 from prodromal.register.parquet import open_parquet, read_table
 from prodromal.register.persons import Persons
-from prodromal.register.writer import FORMAT, MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     import numpy.typing as npt
     import pandas as pd
@@ -86,22 +86,12 @@ class Register:
         Raises
         ------
         DataError
-            If there is no register or its manifest is not one of ours.
+            If there is no register, or its manifest is not one of ours or damaged.
         """
-        path = Path(folder) / MANIFEST
-        if not path.is_file():
-            raise DataError(f"{folder} is no register: it has no {MANIFEST}; make one with 'prodromal ingest'")
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except (UnicodeError, json.JSONDecodeError) as error:
-            raise DataError(f"{path} is damaged: it is not JSON") from error
-        if not isinstance(manifest, dict) or {key: manifest.get(key) for key in FORMAT} != FORMAT:
-            raise DataError(
-                f"{path} is not the manifest of a register of version {FORMAT['version']}; ingest the data again"
-            )
-        for entry in (entry for files in manifest.get("files", {}).values() for entry in files):
+        manifest = read_manifest(Path(folder))
+        for entry in (entry for files in manifest["files"].values() for entry in files):
             if Path(entry["path"]).is_absolute() or ".." in Path(entry["path"]).parts:
-                raise DataError(f"{path} names a file outside the register")
+                raise DataError(f"{Path(folder) / MANIFEST} names a file outside the register")
         return cls(Path(folder), manifest)
 
     @cached_property
@@ -150,14 +140,23 @@ class Register:
     @cached_property
     def is_extract(self) -> bool:
         """Whether people stand for different numbers of others, as the sampling weights of the persons table say."""
-        weights = [
+        return len(set(self._ends("sampling_weight"))) > 1
+
+    @cached_property
+    def last_observed(self) -> date | None:
+        """The last day on which anybody was observed; None if nobody was."""
+        return max(self._ends("observed_to"), default=None)
+
+    def _ends(self, name: str) -> list[Any]:
+        """Smallest and largest value of a column of the persons table in each piece of it, which the file names."""
+        found = [
             column.statistics
             for path in self.verified("persons")
             for group in _row_groups(path)
             for column in map(group.column, range(group.num_columns))
-            if column.path_in_schema == "sampling_weight" and column.statistics and column.statistics.has_min_max
+            if column.path_in_schema == name and column.statistics and column.statistics.has_min_max
         ]
-        return len({end for one in weights for end in (one.min, one.max)}) > 1
+        return [end for one in found for end in (one.min, one.max)]
 
     def has(self, table: str) -> bool:
         """Whether the register holds a table."""

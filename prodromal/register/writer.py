@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -12,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prodromal import __version__
-from prodromal.files import sha256, write_text
+from prodromal.files import sha256
 from prodromal.register.counts import counts_of
+from prodromal.register.manifest import write_manifest
 from prodromal.register.order import Written, in_order, with_sorted_dictionaries
 from prodromal.register.parquet import ROW_GROUP_ROWS, read_table, write_table
 from prodromal.register.parts import PartDone, rows_per_person, whole_persons
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-__all__ = ["FORMAT", "MANIFEST", "RegisterWriter"]
+__all__ = ["RegisterWriter"]
 
-FORMAT = {"format": "prodromal register", "version": 2}
-MANIFEST = "register.json"
 _ARROW = {
     Kind.DATE: pa.date32(),
     Kind.REAL: pa.float32(),
@@ -120,7 +118,6 @@ class RegisterWriter:
     ) -> None:
         """Write the manifest; without it there is no register."""
         manifest = {
-            **FORMAT,
             "prodromal": __version__,
             "person_id": "int64" if self._id_type == pa.int64() else "string",
             "persons": len(self._ids),
@@ -129,7 +126,7 @@ class RegisterWriter:
             "sources": sources,
             "settings": dict(settings),
         }
-        write_text(self._folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+        write_manifest(self._folder, manifest)
 
     def _add(self, name: str, entry: Mapping[str, Any]) -> None:
         self._files.setdefault(name, []).append(dict(entry))

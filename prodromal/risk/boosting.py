@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from prodromal.errors import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
     from prodromal.risk.conditional import Fit
 
-__all__ = ["Likelihood", "Settings", "boost", "out_of_fold"]
+__all__ = ["Likelihood", "Settings", "boost", "out_of_fold", "require_device"]
 
 # The Hessian of a set of one case and five controls at equal scores: what "one case" weighs in a leaf.
 _HESSIAN_PER_CASE = 5 / 6
@@ -68,6 +71,24 @@ class Settings:
             "device": device,
             "verbosity": 0,
         }
+
+
+def require_device(device: str) -> None:
+    """Raise DefinitionError where a GPU is asked for and the library finds none: it would go on without, and slowly."""
+    if device == "cpu":
+        return
+    import xgboost
+
+    rows = xgboost.DMatrix(np.zeros((2, 1)), label=np.array([0.0, 1.0]), nthread=1)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            xgboost.train({"device": device}, rows, num_boost_round=1)
+            found = not told
+        except xgboost.core.XGBoostError:
+            found = False
+    if not found:
+        raise DefinitionError(f"device '{device}': no GPU is found that XGBoost can use; train on the cpu")
 
 
 class Likelihood(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prodromal.risk.baselines import out_of_fold_baselines
-from prodromal.risk.boosting import OutOfFold, Settings, boost, out_of_fold
+from prodromal.risk.boosting import OutOfFold, Settings, boost, out_of_fold, require_device
 from prodromal.risk.material import prepare
 from prodromal.risk.model import RiskModel
 from prodromal.risk.normaliser import Normaliser, estimate_normaliser
@@ -130,6 +130,7 @@ def train(
     positive: a weak slope gives weak risks, and still ranks. The mean rate ratio by age and sex comes from the
     out-of-fold scores of those who represent the person-time at risk: controls, or the whole cohort.
     """
+    require_device(device)
     space = search or SearchSpace()
     material = prepare(matrix, cohort, population, folds=space.folds, seed=seed)
     best = _search(material, space, seed, threads, device, progress)

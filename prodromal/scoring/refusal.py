@@ -1,4 +1,4 @@
-"""Who cannot be scored: unknown, unborn, dead, without birth date, or not yet observed."""
+"""Who cannot be scored: unknown, unborn, dead, without birth date, not yet observed, or with the outcome already."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prodromal.features.index_dates import IndexDates
-from prodromal.register.persons import UNKNOWN_DAY
+from prodromal.register.persons import NEVER, UNKNOWN_DAY
+from prodromal.scoring.diagnosed import Diagnosed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,10 +22,10 @@ __all__ = ["refuse", "refuse_of_part", "refuse_unknown"]
 Reasons = dict[str, int]
 
 
-def refuse(register: Register, dates: IndexDates) -> tuple[IndexDates, Reasons]:
-    """Split off those who cannot be scored, and count them by reason."""
+def refuse(register: Register, dates: IndexDates, outcome: str) -> tuple[IndexDates, Reasons]:
+    """Split off those who cannot be scored for an outcome, and count them by reason."""
     known, unknown = refuse_unknown(dates)
-    kept, reasons = _sorted_out(register.persons, known.person_row, known.day)
+    kept, reasons = _sorted_out(register.persons, known.person_row, known.day, Diagnosed.of(register, outcome))
     return IndexDates(known.person_row[kept], known.day[kept]), {**unknown, **reasons}
 
 
@@ -35,17 +36,18 @@ def refuse_unknown(dates: IndexDates) -> tuple[IndexDates, Reasons]:
     return IndexDates(dates.person_row[known], dates.day[known]), {"unknown_person": count} if count else {}
 
 
-def refuse_of_part(asked: Asked) -> tuple[Asked, Reasons]:
+def refuse_of_part(asked: Asked, diagnosed: Diagnosed | None) -> tuple[Asked, Reasons]:
     """Split off those of a part who cannot be scored."""
-    kept, reasons = _sorted_out(asked.people, asked.person, asked.day)
+    kept, reasons = _sorted_out(asked.people, asked.person, asked.day, diagnosed)
     if not reasons:
         return asked, reasons
     return replace(asked, position=asked.position[kept], person=asked.person[kept], day=asked.day[kept]), reasons
 
 
 def _sorted_out(
-    people: Persons, rows: npt.NDArray[np.int64], day: npt.NDArray[np.int32]
+    people: Persons, rows: npt.NDArray[np.int64], day: npt.NDArray[np.int32], diagnosed: Diagnosed | None
 ) -> tuple[npt.NDArray[np.bool_], Reasons]:
+    diagnosis = diagnosed.first_days(people)[rows] if diagnosed else NEVER
     kept = np.ones(len(day), dtype=bool)
     reasons = {}
     for reason, mask in (
@@ -53,6 +55,7 @@ def _sorted_out(
         ("not_born", people.birth[rows] > day),
         ("dead", people.death[rows] <= day),
         ("not_observed", people.observed_from[rows] >= day),
+        ("already_diagnosed", diagnosis <= day),
     ):
         if count := int((kept & mask).sum()):
             reasons[reason] = count

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from prodromal.features.index_dates import IndexDates
 from prodromal.files import atomic_file, sweep, write_text
 from prodromal.register.parquet import read_table
 from prodromal.scoring.account import ScoringAccount
+from prodromal.scoring.diagnosed import Diagnosed
 from prodromal.scoring.drift import Drift, Seen, drift_table
 from prodromal.scoring.journal import Journal, PartDone
 from prodromal.scoring.refusal import refuse_of_part, refuse_unknown
@@ -126,10 +127,14 @@ class PartWork:
     scorer: Scorer
     with_position: bool
 
+    @cached_property
+    def _diagnosed(self) -> Diagnosed | None:
+        return Diagnosed.of(self.register, self.scorer.model.outcome.name)
+
     def score(self, journal: Journal, number: int, asked: Asked) -> PartDone:
         """Score a part into the journal."""
         self.register.verify_part(asked.part)
-        kept, refused = refuse_of_part(asked)
+        kept, refused = refuse_of_part(asked, self._diagnosed)
         account = ScoringAccount(len(asked.day), len(kept.day), refused)
         with journal.writing(number) as path:
             seen = self._write(kept, path)

@@ -251,7 +251,7 @@ class SimulationConfig(_Section):
         """
         try:
             settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise DefinitionError(f"the simulation configuration {Path(path).name} is not valid TOML") from error
         except OSError as error:
             raise DefinitionError(f"the simulation configuration {Path(path).name} cannot be read") from error

@@ -108,7 +108,7 @@ def _config_of(folder: Path) -> SimulationConfig:
 def _read(folder: Path, name: str) -> pa.Table:
     try:
         return pq.read_table(Path(folder) / "truth" / f"{name}.parquet")
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
         raise DataError(f"the truth of the simulated register, truth/{name}.parquet, is missing or damaged") from error
 
 

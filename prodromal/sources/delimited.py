@@ -22,6 +22,8 @@ __all__ = ["Layout", "layout", "relation", "structural_rejects"]
 
 _HEADER_BYTES = 1 << 20
 _MOST_COLUMNS = 2_000
+# How a zip begins, which .xlsx and .ods are, and an .xls.
+_ZIPS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 _PYTHON_ENCODING = {"utf-8": "utf-8-sig", "latin-1": "latin-1", "utf-16": "utf-16"}
 # DuckDB's word for what is wrong with a line, and ours.
 _STRUCTURAL = {
@@ -50,13 +52,21 @@ def layout(file: Path, source: Source) -> Layout:
     Raises
     ------
     DataError
-        If the file is missing, empty, not in the stated encoding, or names a column twice.
+        If the file is missing, empty, a zip, not in the stated encoding, or names a column twice.
     """
     if not file.is_file():
         raise DataError(f"{file}: no such file")
     if file.stat().st_size == 0:
         raise DataError(f"{file} is empty")
+    _refuse_zip(file)
     return _parquet_layout(file) if file.suffix == ".parquet" else _csv_layout(file, source)
+
+
+def _refuse_zip(file: Path) -> None:
+    with file.open("rb") as stream:
+        start = stream.read(8)
+    if start.startswith(_ZIPS):
+        raise DataError(f"{file} is an Excel file or another zip; save its table as CSV or Parquet")
 
 
 def _parquet_layout(file: Path) -> Layout:

@@ -22,7 +22,7 @@ def translated(error: Exception, folder: Path) -> Exception:
     import duckdb
 
     if isinstance(error, duckdb.OutOfMemoryException):
-        return OutputError("staging ran out of memory or disk; raise --memory or free space beside the output")
+        return OutputError(f"staging ran out of memory or disk; raise --memory or free space in {folder}")
     if isinstance(error, duckdb.Error):
         line = str(error).splitlines()[0]
         if _NOT_WRITTEN.search(line):

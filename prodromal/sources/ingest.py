@@ -17,6 +17,7 @@ from prodromal.sources.engine import connect, identifier, literal
 from prodromal.sources.faults import translated
 from prodromal.sources.job import files_of, job_of, seen
 from prodromal.sources.manifest import settings_of, sources_of
+from prodromal.sources.rejections import refuse_too_many
 from prodromal.sources.staging import Staging
 from prodromal.sources.steps import Steps, how_far
 from prodromal.sources.work import working
@@ -78,7 +79,8 @@ def ingest(
     threads : int
         Threads for reading and sorting.
     memory : str
-        Memory of the whole job, such as ``"2GB"``; what does not fit goes to disk beside `output`.
+        Memory of the whole job, such as ``"2GB"``; what does not fit goes to disk beside `output`. Below about 600 MB
+        it is not kept: the parts that are being written take that.
     rows_per_part : int
         About how many dispensings a part holds; persons are never split.
     replace : bool
@@ -196,12 +198,4 @@ def _refuse_faulty(account: Account, source: Source) -> None:
         table = source.table(account.table)
         header = "a header but " if table is not None and table.files else ""
         raise DataError(f"table {account.table} has {header}no rows")
-    total = sum(account.rejected.values())
-    if total > source.max_rejected * account.read:
-        by_size = sorted(account.rejected.items(), key=lambda item: (-item[1], item[0]))
-        reasons = ", ".join(f"{rule} {rows}" for rule, rows in by_size)
-        raise DataError(
-            f"{account.table}: {total} of {account.read} rows would be rejected ({reasons}), more than the "
-            f"{source.max_rejected:.3g} share allowed; mend the source or the column map, or raise --max-rejected "
-            "to keep the rejected rows in rejected.parquet"
-        )
+    refuse_too_many(account, source.max_rejected, of_text=source.name == "csv")

@@ -23,8 +23,9 @@ def verify_pages(file: Path) -> None:
     DataError
         If it is damaged, no Parquet file, or would unpack to more than 1,000 times its size (and more than 1 GiB).
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
+
+    from prodromal.register.parquet import UNREADABLE
 
     try:
         with pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False) as parquet:
@@ -35,5 +36,5 @@ def verify_pages(file: Path) -> None:
                 )
             for _ in parquet.iter_batches(_BATCH_ROWS):
                 pass
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise DataError(f"{file} is damaged, or no readable Parquet file") from error

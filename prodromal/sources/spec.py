@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from prodromal.errors import DefinitionError
 from prodromal.sources.doses import AUXILIARY
-from prodromal.tables import TABLES
+from prodromal.tables import TABLES, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import date
     from pathlib import Path
 
     import duckdb
@@ -59,6 +60,9 @@ class TableSource:
         for name in (*self.columns, *self.constants):
             if name not in known:
                 raise DefinitionError(f"table {self.table} has no column '{name}'; it has {', '.join(known)}")
+        for name, value in self.constants.items():
+            if name in TABLES[self.table].names and TABLES[self.table][name].kind is Kind.DATE:
+                _refuse_no_date(f"{self.table}.{name}", value)
 
     @property
     def origins(self) -> tuple[Path, ...]:
@@ -128,14 +132,27 @@ class Source:
         if self.encoding not in {"utf-8", "latin-1", "utf-16"}:
             raise DefinitionError(f"encoding '{self.encoding}': it is utf-8, latin-1 or utf-16")
         if not all(any(mark in self.date_format for mark in marks) for marks in _DATE_MARKS):
-            raise DefinitionError(f"date format '{self.date_format}': it must hold %Y, %m (or %b) and %d")
+            raise DefinitionError(
+                f"date format '{self.date_format}': it must hold %Y, %m (or %b) and %d, as %d/%m/%Y does"
+            )
         if not 0 <= self.max_rejected <= 1:
             raise DefinitionError("the largest rejected share lies between 0 and 1 (100%)")
         given = {table.table for table in self.tables}
         needed = {"dispensings"} if self.derive_persons else {"dispensings", "persons"}
         if missing := needed - given:
-            raise DefinitionError(f"no file given for table {', '.join(sorted(missing))}")
+            options = " and ".join(f"--{table}" for table in sorted(missing))
+            raise DefinitionError(f"no file given for table {', '.join(sorted(missing))}; give it with {options}")
 
     def table(self, name: str) -> TableSource | None:
         """The source of a table, None if the delivery has none."""
         return next((table for table in self.tables if table.table == name), None)
+
+
+def _refuse_no_date(column: str, value: str) -> None:
+    """A date for every row is written YYYY-MM-DD, whatever the form of dates in the files."""
+    try:
+        is_date = re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value) and date.fromisoformat(value)
+    except ValueError:
+        is_date = None
+    if not is_date:
+        raise DefinitionError(f"--set {column}={value}: it is no date; write it as YYYY-MM-DD")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,6 +64,31 @@ def _manifests() -> Iterator[bytes]:
     yield write_manifest(dict.fromkeys((*FILES, CARD), b"x"))
 
 
+def register(data: bytes) -> None:
+    """What is opened names no file outside its folder; the fuzzer learns seals that fit from how they are compared."""
+    from prodromal.register import Register
+
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "register.json").write_bytes(data)
+        tables = Register.open(name).manifest["files"]
+    named = [Path(os.path.normpath(Path(name, entry["path"]))) for files in tables.values() for entry in files]
+    assert all(path.is_relative_to(name) for path in named)
+
+
+def _registers() -> Iterator[bytes]:
+    """Manifests of registers of nobody: without a table, and with two."""
+    from prodromal.register.writer import RegisterWriter
+    from prodromal.tables import TABLES
+
+    for names in ((), ("persons", "dispensings")):
+        with tempfile.TemporaryDirectory() as folder:
+            writer = RegisterWriter(Path(folder), rows_per_part=1)
+            for name in names:
+                writer.write(TABLES[name], (), person_id="BIGINT")
+            writer.finish(accounts={}, sources=[{"name": "csv"}], settings={"simulated": True})
+            yield (Path(folder) / "register.json").read_bytes()
+
+
 def facts(data: bytes) -> None:
     from prodromal.risk.facts import read_facts
     from prodromal.risk.strict_json import read_json
@@ -103,11 +129,14 @@ label = "antidepressants"
 family = "Antidepressants"
 atc = ["N06A"]
 """
+# Python reads integers of at most 4,300 digits and gives up some hundred brackets deep.
+_BEYOND_TOML = (b"washout_days = " + b"9" * 5000, b"name = " + b"[" * 16_000, b"windows = " + b"{a=" * 5000)
 
 
 def _plans() -> Iterator[bytes]:
     yield _PLAN
     yield b'name = "x"\nallow_leaky = true\nperson = ["sex"]\n[[groups]]\nname = "r"\natc = ["N07XX02"]\n'
+    yield from _BEYOND_TOML
 
 
 def atc(data: bytes) -> None:
@@ -208,15 +237,16 @@ def _of(*texts: bytes) -> Callable[[], Iterator[bytes]]:
 
 TARGETS = {
     "atc": Target(atc, _of(b"N06AB04", b" n06 ab04", b"N", b"A10BA02\r\n"), 32),
-    "bundle_plan": Target(bundle_plan, _plans),
+    "bundle_plan": Target(bundle_plan, _plans, 16_384),
     "dates": Target(dates.compare, dates.examples, 1024),
     "facts": Target(facts, lambda: iter([(BUNDLE / "model.json").read_bytes()]), 60_000),
     "fhir": Target(fhir, _resources),
     "manifest": Target(manifest, _manifests),
-    "plan": Target(plan, _plans),
+    "plan": Target(plan, _plans, 16_384),
     "population": Target(population, _rate_tables, 1024),
+    "register": Target(register, _registers),
     "signature": Target(signature, _signatures, 512),
-    "simulation": Target(simulation, _of(b'scenario = "published"\npersons = 1000\n')),
+    "simulation": Target(simulation, _of(b'scenario = "published"\npersons = 1000\n', *_BEYOND_TOML), 16_384),
     "ubjson": Target(ubjson, _small_trees, 8192),
     "windows": Target(windows, _of(b"0-90d", b"1-2y", b" 5-10y ", b"0-" + b"9" * 5000 + b"d"), 6000),
 }

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from prodromal.cli.app import app, main
+from prodromal.tables import TABLES
 
 VERBS = [
     *("simulate", "simulate oracle", "ingest csv", "check", "cohort sets", "cohort landmark", "cohort anchored"),
@@ -63,19 +64,44 @@ def test_every_verb_has_help_with_an_example_that_names_it(verb):
         ("simulate --seed 1 --output out --scenario nonsense", 10, "scenario"),
         ("simulate --seed 1 --output out --format xlsx", 10, "parquet or csv"),
         ("ingest csv --persons persons.csv --dispensings nowhere.csv --output out", 11, "no such file"),
-        ("ingest csv --persons persons.csv --output out", 10, "dispensings"),
+        ("ingest csv --persons persons.csv --output out", 10, "give it with --dispensings"),
+        ("ingest csv --dispensings d.csv --output out", 10, "give it with --persons"),
+        ("ingest csv --persons persons.csv --dispensings d.xlsx --output out", 11, "save its table as CSV or Parquet"),
         ("ingest csv --persons persons.csv --dispensings empty.csv --output out", 11, "is empty"),
         (
             "ingest csv --persons persons.csv --dispensings columns.csv --output out",
             11,
             "no column for dispensings.atc",
         ),
-        ("ingest csv --persons persons.csv --dispensings dates.csv --output out", 11, "malformed_dispensed_on 1"),
+        (
+            "ingest csv --persons persons.csv --dispensings dates.csv --output out",
+            11,
+            "--date-format %d/%m/%Y or %Y-%m-%d; --max-rejected 100% ",
+        ),
         ("ingest csv --persons persons.csv --dispensings stranger.csv --output out", 11, "unknown_person 1"),
         ("ingest csv --persons persons.csv --dispensings d.csv --map atc=kod --output out", 11, "no column 'kod'"),
         ("ingest csv --persons persons.csv --dispensings d.csv --map colour=kod --output out", 10, "no table"),
+        (
+            "ingest csv --persons persons.csv --dispensings d.csv --map dispensed=d --output out",
+            10,
+            "dispensed_on, atc",
+        ),
+        (
+            "ingest csv --persons persons.csv --dispensings d.csv --map outcomes.source=d --output out",
+            10,
+            "no table outcomes in this delivery; it has persons, dispensings",
+        ),
+        (
+            "ingest csv --persons persons.csv --dispensings d.csv --set persons.observed_to=31/12/2023 --output out",
+            10,
+            "--set persons.observed_to=31/12/2023: it is no date; write it as YYYY-MM-DD",
+        ),
         ("ingest csv --persons persons.csv --dispensings d.csv --preset norge --output out", 10, "there is no preset"),
-        ("ingest csv --persons persons.csv --dispensings d.csv --date-format %Y --output out", 10, "date format"),
+        (
+            "ingest csv --persons persons.csv --dispensings d.csv --date-format DD/MM/YYYY --output out",
+            10,
+            "as %d/%m/%Y",
+        ),
         ("ingest csv --persons persons.csv --dispensings d.csv --output persons.csv", 14, "exists"),
         ("check nowhere", 11, "no register"),
         ("cohort sets nowhere --seed 1 --output out", 11, "no register"),
@@ -87,6 +113,7 @@ def test_every_verb_has_help_with_an_example_that_names_it(verb):
 )
 def test_bad_input_is_one_sentence_with_its_exit_code_and_writes_nothing(here, capsys, arguments, code, words):
     (here / "empty.csv").write_text("")
+    (here / "d.xlsx").write_bytes(b"PK\x03\x04" + bytes(range(256)))
     (here / "columns.csv").write_text("person_id,dispensed_on\n1,2010-01-01\n")
     (here / "dates.csv").write_text(DISPENSINGS + "1,01/02/2010,N06AB04\n")
     (here / "stranger.csv").write_text(DISPENSINGS + "77,2010-01-01,N06AB04\n")
@@ -126,6 +153,37 @@ def test_bad_questions_to_a_register(register, capsys, arguments, code, words):
     found, error = run(arguments, capsys)
     assert (found, words in error) == (code, True), error
     assert not (register / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            "--persons persons.csv",
+            "CAUTION: 1 of 2 persons have no known sex: they are in no cohort, and their scores say sex_unknown.",
+        ),
+        (
+            "--derive-persons --set observed_from=2005-07-01 --set observed_to=2020-12-31",
+            "CAUTION: 1 of 1 persons have no known sex or birth date: they are in no cohort; the 1 without birth",
+        ),
+    ],
+)
+def test_persons_whom_no_cohort_takes_are_counted(here, arguments, words):
+    (here / "persons.csv").write_text(f"{PERSONS}2,,1960-01-01,2005-07-01,2020-12-31\n")
+    told = CliRunner().invoke(app, shlex.split(f"ingest csv {arguments} --dispensings d.csv --output register"))
+    assert words in told.output
+
+
+def test_nothing_is_cautioned_where_sex_and_birth_are_known(here):
+    told = CliRunner().invoke(app, shlex.split("ingest csv --persons persons.csv --dispensings d.csv --output r"))
+    assert told.exit_code == 0
+    assert "CAUTION" not in told.output
+
+
+def test_the_help_of_csv_names_the_required_columns_of_each_table():
+    shown = CliRunner().invoke(app, ["ingest", "csv", "--help"], env={"COLUMNS": "200"})
+    told = re.sub(r"\s+", " ", shown.output)
+    assert all(f"{table.name}: {', '.join(table.required)}" in told for table in TABLES.values())
 
 
 def test_a_register_is_made_and_checked(register, capsys):

@@ -115,7 +115,7 @@ def test_outputs_that_are_there_and_deliveries_that_are_no_good(spark, faults, t
         on_spark(spark, made.places, tmp_path / "r", max_rejected=0.001)
     two = {name: made.places[name] for name in ("persons", "dispensings")}
     with pytest.raises(
-        DataError, match=r"dispensings: \d+ of \d+ rows would be rejected \(\w+ \d+, .*, more than the 0.05"
+        DataError, match=r"dispensings: \d+ of \d+ rows would be rejected \(\w+ \d+, .*, more than the 5 % allowed"
     ):
         on_spark(spark, two, tmp_path / "r", max_rejected=0.05)
     with pytest.raises(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
 from prodromal.design import landmark_sets, sampling
 from prodromal.design.facts import Facts
-from prodromal.risk import conditional, population, sets, weighted
+from prodromal.features import build
+from prodromal.risk import conditional, population, sets
 from tests.oracle import test_conditional
-from tests.recovery import test_whole_job
+from tests.recovery import test_recalibrate, test_whole_job
 from tests.unit import test_population, test_training_answers
+
+# The package has a function of this name.
+recalibrate = import_module("prodromal.risk.recalibrate")
 
 
 def fails(check, *arguments) -> bool:
@@ -72,11 +78,14 @@ def test_future_diagnoses_in_the_early_part(world, monkeypatch):
 
 def test_weights_of_a_cohort_ignored(world, monkeypatch):
     """An extract of all cases and a few others looks like an epidemic."""
-    rows, _ = weighted.WeightedRows.of(world.cohort, world.population)
-    unweighted = weighted.WeightedRows(rows.is_case, np.ones(len(rows)), rows.hazard, rows.stratum)
-    equal = np.zeros(len(rows))
-    assert abs(rows.level(equal)) < 0.5
-    assert unweighted.level(equal) > 3
+    matrix = build(world.plan, world.register, world.cohort.index_dates)
+    guard = test_recalibrate.test_afterwards_expected_equals_observed_and_the_order_stays
+    assert not fails(guard, world, matrix)
+    right = recalibrate.fit_poisson
+    monkeypatch.setattr(
+        recalibrate, "fit_poisson", lambda X, y, exposure, weight: right(X, y, exposure, 0 * weight + 1)
+    )
+    assert fails(guard, world, matrix)
 
 
 @pytest.mark.parametrize("broken", ["any_sex", "lag", "diagnosed"])

@@ -57,8 +57,10 @@ def foreign_files(trials: int, seed: int) -> tuple[int, int]:
         differing = [n for n in names if (bundle / n).read_bytes() != (Path(scratch) / "other" / n).read_bytes()]
         for _ in range(trials):
             copy = shutil.copytree(bundle, Path(scratch) / "copy")
-            name = differing[rng.integers(len(differing))]
-            _TAMPERINGS[rng.integers(len(_TAMPERINGS))](copy / name, Path(scratch) / "other" / name, rng)
+            tamper = _TAMPERINGS[rng.integers(len(_TAMPERINGS))]
+            among = differing if tamper is _swap else names
+            name = among[rng.integers(len(among))]
+            tamper(copy / name, Path(scratch) / "other" / name, rng)
             failures += not refused(copy)
             shutil.rmtree(copy)
     return trials, failures

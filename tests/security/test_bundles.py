@@ -6,9 +6,9 @@ import pytest
 
 from prodromal.errors import BundleError
 from prodromal.risk import load, save
-from tests.security import drivers
 from tests.security.bundles import files_of, forge, refused, small_model
 from tests.security.facts_damage import FACTS, PLANS, put
+from tests.torture.promises import failures
 
 
 @pytest.fixture(scope="module")
@@ -19,19 +19,19 @@ def contents(tmp_path_factory):
 
 
 def test_no_flipped_bit_passes():
-    assert drivers.flipped_bits(500, seed=1) == (500, 0)
+    assert failures("flipped_bit_in_bundle_refused") == 0
 
 
 def test_no_foreign_missing_extra_or_renamed_file_passes():
-    assert drivers.foreign_files(100, seed=1) == (100, 0)
+    assert failures("foreign_file_in_bundle_refused") == 0
 
 
 def test_no_hostile_bundle_passes_or_acts():
-    assert drivers.hostile_bundles(200, seed=1) == (200, 0)
+    assert failures("hostile_bundle_does_nothing") == 0
 
 
 def test_bytes_changed_at_random_under_correct_hashes_crash_nothing():
-    assert drivers.mutated_models(100, seed=1) == (100, 0)
+    assert failures("mutated_model_crashes_nothing") == 0
 
 
 def test_the_check_itself_sees_a_bundle_that_passes(contents, tmp_path):

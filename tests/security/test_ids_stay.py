@@ -16,8 +16,8 @@ from prodromal.cli.app import main
 from tests.security.canaries import KINDS, deliver, found_in, name_of
 
 TRAINING = ("--trials", "1", "--max-rounds", "25", "--seed", "1")
-# These know people by their row, and are run with one kind of id.
-LONG = ("study", "recalibrate")
+# These know people by their row, or take no other ids, and are run with numbers.
+NUMBERS_ALONE = ("study", "recalibrate", "export", "dataset")
 SPLIT = ("--split", "0.4", "--split-seed", "1", "--horizon-years", "3")
 
 
@@ -49,15 +49,16 @@ def chain(request, world, told, tmp_path_factory):
     here = tmp_path_factory.mktemp(f"canaries-{request.param}")
     world.register  # noqa: B018  makes the delivery
     options = deliver(world.delivery, here, request.param)
-    at = {name: str(here / name) for name in ("register", "model", "evaluation", "study", "recalibrated")}
-    file = {name: str(here / f"{name}.parquet") for name in ("train", "matched", "held", "risks", "again")}
+    at = {name: str(here / name) for name in ("register", "model", "evaluation", "study", "recalibrated", "dataset")}
+    tables = ("train", "matched", "held", "risks", "again", "matrix", "anchored", "labels", "predictions")
+    file = {name: str(here / f"{name}.parquet") for name in tables}
     pages = [str(here / f"{name}.html") for name in ("people", "summary", "recalibrated", "quality")]
     pages.append(str(here / "quality.json"))
     said = SimpleNamespace(here=here, kind=request.param, folder=at, file=file, options=options, text={})
-    for command in commands(options, at, file, pages):
-        if request.param == "text" and command[0] in LONG:
+    for number, command in enumerate(commands(options, at, file, pages)):
+        if request.param == "text" and command[0] in NUMBERS_ALONE:
             continue
-        said.text[" ".join(command[:2])] = run(command)
+        said.text[f"{number} {command[0]}"] = run(command)
     return said
 
 
@@ -73,6 +74,8 @@ def commands(options, at, file, pages):
         ["cohort", "sets", register, *SPLIT, "--part", "train", "--seed", "1", "--output", file["train"]],
         ["cohort", "sets", register, *SPLIT, "--part", "held-out", "--seed", "2", "--output", file["matched"]],
         ["cohort", "landmark", register, "--on", "2014-01-01", *SPLIT, "--part", "held-out", "--output", file["held"]],
+        ["cohort", "anchored", register, "--seed", "3", "--output", file["anchored"]],
+        ["features", register, "--index-dates", *held, file["matrix"]],
         ["train", register, file["train"], *TRAINING, "--output", model],
         ["check", model],
         ["score", register, model, "--on", "2014-01-01", "--explain", "3", "--output", file["again"]],
@@ -81,6 +84,9 @@ def commands(options, at, file, pages):
         ["explain", register, model, "--index-dates", *held, pages[0], "--summary", pages[1], *few],
         ["recalibrate", register, model, *held, at["recalibrated"], "--report", pages[2]],
         ["study", register, "--no-joint", "--output", at["study"]],
+        ["export", "meds", register, "--output", at["dataset"]],
+        ["export", "meds-labels", *held, file["labels"]],
+        ["export", "meds-predictions", file["risks"], *held, file["predictions"]],
     ]
 
 
@@ -114,17 +120,19 @@ def test_the_search_finds_a_canary_in_every_form():
 def test_it_finds_them_where_they_belong(chain):
     """In the files that are about persons, so that finding none elsewhere means something."""
     assert signs(chain.here / "people.html")
-    frame = pd.read_parquet(chain.file["risks"])
-    assert found_in(" ".join(frame["person_id"].astype(str)).encode()) == len(frame)
+    for name in ("risks", "matrix", "anchored"):
+        frame = pd.read_parquet(chain.file[name])
+        assert found_in(" ".join(frame["person_id"].astype(str)).encode()) == len(frame) > 0
 
 
 LEAVES = ("model", "recalibrated", "evaluation", "study")
-PAGES = ("summary.html", "recalibrated.html", "quality.html", "quality.json")
+PAGES = ("summary.html", "recalibrated.html", "quality.html", "quality.json", "features.json", "dataset/metadata")
+DRIFT = ("again.drift.csv", "risks.drift.csv")
 
 
-@pytest.mark.parametrize("name", [*LEAVES, *PAGES])
+@pytest.mark.parametrize("name", [*LEAVES, *PAGES, *DRIFT])
 def test_what_may_leave_names_nobody(chain, name):
-    if name.startswith(LONG) and chain.kind == "text":
+    if name.startswith(NUMBERS_ALONE) and chain.kind == "text":
         pytest.skip("made of people with numbers alone")
     assert signs(chain.here / name) == {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,19 +18,28 @@ from prodromal.features.index_dates import Everyone
 from prodromal.register import Persons, Register
 from prodromal.risk import RiskModel, load
 from prodromal.scoring import Scorer, score_register
-from tests.torture.small import DAY, deliver, make_bundle, make_register
+from tests.torture.small import DAY, deliver, hashes, make_bundle, make_register
 
 __all__ = ["future_cannot_leak", "scoring_is_identical"]
 
 _ROWS_PER_PART = (1, 175, 2_500, 10_000_000)
+# With a lower-case I of its own, and a decimal comma.
+_TURKISH = "tr_TR.UTF-8"
 _SURROUNDINGS = (
-    {"PYTHONHASHSEED": "1", "TZ": "Pacific/Kiritimati", "LANG": "tr_TR.UTF-8", "LC_ALL": "C"},
-    {"PYTHONHASHSEED": "4294967295", "TZ": "America/St_Johns", "LANG": "C", "PYTHONUTF8": "0"},
+    {"PYTHONHASHSEED": "1", "TZ": "Pacific/Kiritimati", "LC_ALL": _TURKISH},
+    {"PYTHONHASHSEED": "4294967295", "TZ": "America/St_Johns", "LC_ALL": "C", "PYTHONUTF8": "0"},
 )
+# As in a program that speaks its user's language.
+_SPEAKING = """
+import locale
+from prodromal.cli import main
+locale.setlocale(locale.LC_ALL, "")
+main()
+"""
 
 
 def scoring_is_identical(trials: int, seed: int) -> tuple[int, int]:
-    """Part size x threads x order of rows in the process, and surroundings on the command line."""
+    """Part size x threads x order of rows in the process; surroundings on the command line, from delivery to risks."""
     rng, failures = np.random.default_rng(seed), 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -43,17 +53,37 @@ def scoring_is_identical(trials: int, seed: int) -> tuple[int, int]:
             deliver(folder / f"d{trial}", order=1 + int(rng.integers(1000)))
             mixed = make_register(folder / f"d{trial}", folder / f"r{trial}", rows_per_part=rows_per_part)
             failures += not _risks(model, mixed, folder / f"{trial}.parquet", threads=threads).equals(expected)
+        make_register(folder / "straight", folder / "again", rows_per_part=2_000_000)
+        languages = _turkish(folder / "languages")
         for number, surroundings in enumerate(_SURROUNDINGS):
-            output = folder / f"cli-{number}.parquet"
-            command = ["score", folder / "register", folder / "bundle", "--on", "2018-01-01", "--output", output]
-            subprocess.run(
-                [sys.executable, "-m", "prodromal", *map(str, command), "--explain", "2"],
-                check=True,
-                capture_output=True,
-                env={**os.environ, **surroundings},
+            own = folder / f"cli-{number}"
+            _from_delivery(folder, own, {**os.environ, **surroundings, **(languages if not number else {})})
+            same = hashes(own / "register") == hashes(folder / "again") and _plain(own / "risks.parquet").equals(
+                expected
             )
-            failures += not _plain(output).equals(expected)
+            failures += not same
     return trials + len(_SURROUNDINGS), failures
+
+
+def _turkish(folder: Path) -> dict[str, str]:
+    """Surroundings in which Turkish is spoken, made where it is not installed; else C with UTF-8."""
+    folder.mkdir()
+    command: list[str | Path] = ["localedef", "-i", "tr_TR", "-f", "UTF-8", "--no-archive", folder / _TURKISH]
+    if shutil.which("localedef") and subprocess.run(command, capture_output=True, check=False).returncode == 0:
+        return {"LOCPATH": str(folder)}
+    return {"LC_ALL": "C.UTF-8"}
+
+
+def _from_delivery(folder: Path, own: Path, surroundings: dict[str, str]) -> None:
+    """Ingest and score on the command line."""
+    delivery = [f"--{name}={folder / 'straight' / name}.csv" for name in ("persons", "dispensings")]
+    score = ["score", own / "register", folder / "bundle", "--on", "2018-01-01", "--output", own / "risks.parquet"]
+    for command in (
+        ["ingest", "csv", *delivery, "--extracted-on", "2021-01-01", "--output", own / "register"],
+        [*score, "--explain", "2"],
+    ):
+        asked = list(map(str, command))
+        subprocess.run([sys.executable, "-c", _SPEAKING, *asked], check=True, capture_output=True, env=surroundings)
 
 
 def _risks(model: RiskModel, register: Register, output: Path, *, threads: int) -> pa.Table:

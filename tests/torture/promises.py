@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 
-__all__ = ["PROMISES", "Drawn", "Listed"]
+__all__ = ["PROMISES", "Drawn", "Listed", "failures", "few"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,20 @@ def _drawn(name: str, few: int, many: int, module: str, function: str) -> Drawn:
     return Drawn(name, few, many, partial(_late, module, function))
 
 
+def few(name: str) -> int:
+    """How often the suite tries a promise."""
+    return next(promise.few for promise in PROMISES if isinstance(promise, Drawn) and promise.name == name)
+
+
+def failures(name: str, *, seed: int = 1) -> int:
+    """Of a promise, tried as often as the suite tries it."""
+    promise = next(promise for promise in PROMISES if promise.name == name)
+    assert isinstance(promise, Drawn)
+    trials, failed = promise.run(promise.few, seed)
+    assert trials >= promise.few
+    return failed
+
+
 _FORMATS = ("csv", "parquet", "fhir", "omop", "meds")
 
 PROMISES: tuple[Drawn | Listed, ...] = (
@@ -64,6 +78,16 @@ PROMISES: tuple[Drawn | Listed, ...] = (
     Listed("no_foreign_script_runs", ("tests/browser",)),
     _drawn("explanations_add_up", 1_000, 10_000, "torture.explained", "explanations_add_up"),
     _drawn("intervals_cover", 20, 400, "torture.coverage", "intervals_cover"),
+    Listed(
+        "statistics_right",
+        (
+            "tests/recovery/test_quality_cohort.py",
+            "tests/recovery/test_whole_job.py",
+            "tests/oracle/test_association_goldens.py",
+            "tests/oracle/test_conditional.py",
+            "tests/oracle/test_evaluate_goldens.py",
+        ),
+    ),
     Listed("tests_can_fail", ("tests/sabotage",)),
     Listed("nothing_phones_home", ("tests/security/test_nothing_phones_home.py",)),
 )

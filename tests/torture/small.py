@@ -11,13 +11,14 @@ import xgboost
 
 from prodromal.design import Outcome
 from prodromal.features import FeaturePlan, build
+from prodromal.files import sha256
 from prodromal.register import Register
 from prodromal.risk import Population, RiskModel, save
 from prodromal.risk.normaliser import Normaliser
 from prodromal.sources import Source, TableSource, ingest
 from prodromal.trees import StoredTrees
 
-__all__ = ["DAY", "deliver", "make_bundle", "make_register"]
+__all__ = ["DAY", "deliver", "hashes", "make_bundle", "make_register"]
 
 DAY = int(np.datetime64("2018-01-01").astype(int))
 _FIRST = np.datetime64("2010-01-01")
@@ -83,3 +84,8 @@ def make_bundle(register: Register, folder: Path) -> Path:
     )
     save(model, folder)
     return folder
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a folder, by its place."""
+    return {str(file.relative_to(folder)): sha256(file) for file in folder.rglob("*") if file.is_file()}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.torture.malformed import findings
+from tests.torture.promises import few
 
-TRIALS = 300
+TRIALS = few("malformed_csv")
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "fhir", "meds"])

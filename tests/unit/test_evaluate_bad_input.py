@@ -154,6 +154,22 @@ def test_predictions_without_an_outcome_are_refused():
         join_outcomes(risks, pd.concat([outcomes, outcomes.iloc[:2]]), on=["person_id"])
 
 
+@pytest.mark.parametrize(
+    ("ids", "date", "told"),
+    [
+        ([7, 8], "2014-01-01", "(none of their people is in outcomes)"),
+        ([1, 2], "2018-01-01", "(their people are in outcomes, at other index dates)"),
+        ([1, 8], "2018-01-01", "(the people of 1 are in outcomes, at other index dates; those of the others are not)"),
+    ],
+)
+def test_it_is_said_whether_ids_or_dates_differ(ids, date, told):
+    risks = pd.DataFrame({"person_id": ids, "index_date": date, "risk": 0.1})
+    outcomes = pd.DataFrame({"person_id": [1, 2], "index_date": "2014-01-01", "event": 0, "time_days": 9})
+    with pytest.raises(DataError, match="2 of 2 predictions") as caught:
+        join_outcomes(risks, outcomes)
+    assert str(caught.value).endswith(told)
+
+
 def test_a_second_model_needs_a_prediction_for_each_row():
     with pytest.raises(DataError, match="one number for each of 300 rows"):
         compare(taken(good()), np.full(299, 0.1), replicates=0, seed=1)

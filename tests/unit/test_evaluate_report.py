@@ -13,8 +13,9 @@ import pytest
 
 from prodromal.errors import DataError
 from prodromal.evaluate import EvaluationData, MatchedSets, compute_lead_time, evaluate, meds_predictions
+from prodromal.evaluate.disclosure import PROFILES
 from prodromal.evaluate.export import safe_cell, write_tables
-from prodromal.evaluate.words import years
+from prodromal.evaluate.words import FAR_OFF, left_out_note, years
 from prodromal.page import Section, paragraph
 from tests.hostile import HOSTILE
 
@@ -233,6 +234,40 @@ def test_meds_predictions_end_before_the_index_date():
     assert days == [date(2020, 2, 29), date(2020, 3, 31), date(2020, 12, 31)]
     with pytest.raises(DataError, match="whole numbers in person_id"):
         meds_predictions(frame.assign(person_id=["a", "b", "c"]), horizon_days=400, lag_days=365)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "profile", "told"),
+    [
+        (0, "acro", ""),
+        (9, "acro", "Some people of the cohort have no prediction and are left out."),
+        (935, "acro", "935 of the 1,935 people of the cohort have no prediction and are left out."),
+        (933, "opensafely", "935 of the 1,935 people of the cohort have no prediction and are left out."),
+    ],
+)
+def test_people_without_a_prediction_are_told_unless_they_are_few(left_out, profile, told):
+    assert left_out_note(left_out, 1935, PROFILES.of(profile)) == told
+
+
+@pytest.mark.parametrize(("factor", "far"), [(0.01, True), (1.0, False), (50.0, True)])
+def test_a_level_far_off_is_told_and_not_called_calibrated(factor, far):
+    frame = people(weight=1.0).assign(risk=lambda f: f["risk"] / f["risk"].max() / 50 * factor)
+    frame = frame.assign(event=(np.arange(6000) % 400 == 0).astype(int), time_days=1826)
+    found = evaluate(EvaluationData.from_frame(frame, horizon_days=1826, lag_days=365), replicates=0, seed=1)
+    assert (FAR_OFF in found.warnings) == far
+    assert ("says nothing while the level is so far off" in " ".join(found.summary())) == far
+
+
+def test_what_is_unstable_or_suppressed_is_told_in_whole_sentences(tmp_path):
+    ranked = people(weight=1.0).sort_values("risk", ascending=False)
+    frame = ranked.assign(event=(np.arange(6000) % 300 == 0).astype(int), time_days=1826)
+    found = evaluate(EvaluationData.from_frame(frame, horizon_days=1826, lag_days=365), replicates=20, seed=1)
+    found.to_html(tmp_path / "report.html", title="Few")
+    told = (tmp_path / "report.html").read_text()
+    assert "Too few outcomes to judge calibration by level of risk" in told
+    assert "a share of later cases that may not be shown would be among them" in told
+    assert "neither too extreme" not in " ".join(found.summary())
+    assert ">suppressed<" in told
 
 
 def test_years_in_words():

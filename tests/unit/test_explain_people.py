@@ -11,7 +11,7 @@ import pytest
 from prodromal.explain import explain
 from prodromal.explain.limits import limits_section
 from prodromal.explain.listed import list_section
-from prodromal.explain.observed import flag_words, unobserved_windows
+from prodromal.explain.observed import flag_words, percentile, unobserved_windows
 from prodromal.explain.people import MOST_SHOWN, people_page, people_sections
 from prodromal.explain.person import person_section
 from prodromal.features import build
@@ -96,6 +96,11 @@ def test_windows_that_were_not_observed_are_named(matrix):
     assert "5-10 years" in unobserved_windows(matrix, 0)
 
 
+def test_percentiles_are_finer_near_the_ends():
+    told = [percentile(v) for v in (100.0, 99.95, 99.9, 99.0, 50.4, 0.94, 0.05)]
+    assert told == [">99.9", ">99.9", "99.9", "99", "50", "0.9", "<0.1"]
+
+
 def test_flags_are_words():
     assert flag_words("") == []
     assert flag_words("short_history;sex_unknown") == ["short look-back", "sex unknown"]
@@ -136,7 +141,9 @@ def test_flags_have_a_column_only_where_someone_has_one(world, explained, risks)
 
 def test_the_page_shows_sections_of_the_highest_scores_only(world, matrix, risks):
     assert len(matrix) > MOST_SHOWN
-    page = people_page(world.register, world.model, matrix, provenance={})
+    page = people_page(world.register, world.model, matrix, provenance={}, chosen=9000)
+    assert page.title == "Why the model scores 9,000 people as it does"
+    assert f"Of the 9,000 people, the {len(matrix):,} with the highest scores are listed, and the 50 with" in page.lead
     assert len([s for s in page.sections if s.id.startswith("person-")]) == MOST_SHOWN
     first = matrix.person_id[np.argmax(risks["score"])]
     assert page.sections[1].title == f"Person {first} on 2014-01-01"

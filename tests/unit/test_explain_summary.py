@@ -10,7 +10,7 @@ from prodromal.explain import By, dependence, explain, importance
 from prodromal.explain.charts import Point, draw_factors
 from prodromal.explain.dependence import SMALLEST_CELL, _bins, _shown
 from prodromal.explain.resample import means
-from prodromal.explain.summary import summary_page
+from prodromal.explain.summary import _with_unit, summary_page
 from tests.hostile import HOSTILE
 
 
@@ -98,8 +98,10 @@ def test_bins_hold_everyone_once_and_their_words_tell_the_values(explained):
         assert len(np.unique(bins.of_row)) == len(bins.words) == len(set(bins.words))
         for number, word in enumerate(bins.words):
             inside = np.round(values[bins.of_row == number], 2)
-            if word == "0":
+            if word in {"0", "no"}:
                 assert (inside == 0).all()
+            elif word == "yes":
+                assert (inside == 1).all()
             elif word in {"none seen", "not fully observed"}:
                 assert np.isnan(inside).all()
             elif word.startswith(("up to ", "over ")):
@@ -109,6 +111,12 @@ def test_bins_hold_everyone_once_and_their_words_tell_the_values(explained):
                 low, high = (float(end.replace(",", "")) for end in word.split(" to "))
                 assert (inside >= low).all()
                 assert (inside <= high * (1 + 1e-4)).all()
+
+
+def test_numbers_have_their_unit_and_words_have_none():
+    told = [_with_unit(*pair) for pair in (("1", "switches"), ("up to 1,125", "days"), ("none seen", "days"))]
+    assert told == ["1 switch", "up to 1,125 days", "none seen"]
+    assert _with_unit("yes", "0 or 1") == "yes"
 
 
 def test_dependence_hides_small_cells(explained):

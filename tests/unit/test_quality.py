@@ -16,8 +16,10 @@ from prodromal.cli.app import app
 from prodromal.disclosure import exposure
 from prodromal.errors import DefinitionError
 from prodromal.features import FeaturePlan
+from prodromal.page import rounded
 from prodromal.quality import compute_quality, quality_page, release
 from prodromal.quality import release as released_tables
+from prodromal.quality.charts import Series, draw_panels
 from prodromal.quality.compute import Quality
 from prodromal.register import Register
 from prodromal.register.gaps import expected_by_neighbours, is_gap
@@ -257,3 +259,8 @@ def test_a_bundle_has_no_such_page(tmp_path):
     (tmp_path / "bundle.json").write_text("{}")
     done = CliRunner().invoke(app, ["check", str(tmp_path), "--report", str(tmp_path / "x.html")])
     assert isinstance(done.exception, DefinitionError)
+
+
+def test_the_highest_of_a_panel_is_written_like_its_last():
+    rounded_up = Series("Other", [2020, 2021], [1200.0, 1937.6], "1,940 per 1,000 person-years", rounded)
+    assert "0 to 1,940" in draw_panels([rounded_up])

@@ -62,7 +62,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path):
     assert config.frailty.hazard_exponent == 0.0
 
 
-@pytest.mark.parametrize("content", [b"persons = ", b"\xff\xfe\x00"])
+@pytest.mark.parametrize("content", [b"persons = ", b"\xff\xfe\x00", b"a = " + b"9" * 5_000, b"a = " + b"[" * 9_000])
 def test_a_file_that_is_no_toml_is_refused_without_its_content(tmp_path, content):
     path = tmp_path / "sim.toml"
     path.write_bytes(content)

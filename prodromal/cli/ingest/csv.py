@@ -11,6 +11,7 @@ import typer
 from prodromal.cli.common import Force, Output, Threads, refuse_existing
 from prodromal.cli.ingest.shared import ExtractedOn, MaxRejected, Memory, last_day, say_step, share, tell
 from prodromal.errors import DefinitionError
+from prodromal.tables import TABLES, Table
 
 __all__ = ["add_to"]
 
@@ -23,7 +24,13 @@ _Files = list[Path] | None
 
 def add_to(verb: typer.Typer) -> None:
     """Add the source."""
-    verb.command("csv", epilog=_EXAMPLE)(csv)
+    columns = "\n\n".join(map(_columns_of, TABLES.values()))
+    verb.command("csv", epilog=f"{_EXAMPLE}\n\nColumns that each table must have:\n\n{columns}")(csv)
+
+
+def _columns_of(table: Table) -> str:
+    others = [name for name in table.names if name not in table.required]
+    return f"{table.name}: {', '.join(table.required)}" + (f" (and may have {', '.join(others)})" if others else "")
 
 
 def csv(
@@ -111,7 +118,6 @@ def _expand(paths: Iterable[Path]) -> list[Path]:
 
 def _assignments(given: list[str] | None, option: str, present: list[str]) -> dict[str, dict[str, str]]:
     from prodromal.sources import AUXILIARY
-    from prodromal.tables import TABLES
 
     result: dict[str, dict[str, str]] = {}
     for item in (part for text in given or [] for part in text.split(",") if part.strip()):
@@ -119,11 +125,13 @@ def _assignments(given: list[str] | None, option: str, present: list[str]) -> di
         if not equals or not value:
             raise DefinitionError(f"{option} '{item.strip()}': write it as column=NAME or table.column=NAME")
         table, dot, column = name.rpartition(".")
-        fitting = [
-            t for t in present if (not dot or t == table) and column in (*TABLES[t].names, *AUXILIARY.get(t, ()))
-        ]
+        known = {t: (*TABLES[t].names, *AUXILIARY.get(t, ())) for t in present if not dot or t == table}
+        fitting = [t for t, columns in known.items() if column in columns]
+        if not known:
+            raise DefinitionError(f"{option} '{name}': no table {table} in this delivery; it has {', '.join(present)}")
         if not fitting:
-            raise DefinitionError(f"{option} '{name}': no table of this delivery has such a column")
+            valid = "; ".join(f"{t} has {', '.join(columns)}" for t, columns in known.items())
+            raise DefinitionError(f"{option} '{name}': no table of this delivery has such a column; {valid}")
         for fit in fitting:
             result.setdefault(fit, {})[column] = value
     return result

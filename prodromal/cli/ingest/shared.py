@@ -12,6 +12,7 @@ from prodromal.errors import DefinitionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
+    from pathlib import Path
 
     from prodromal.sources import Ingested
     from prodromal.tables import Account
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ExtractedOn", "MaxRejected", "Memory", "account_line", "last_day", "say_step", "share", "tell"]
 
 MaxRejected = Annotated[str, typer.Option(help="Largest share of rejected rows in a table, such as 0.1%.")]
-Memory = Annotated[str, typer.Option(help="Memory of the whole job; what does not fit goes to disk.")]
+Memory = Annotated[str, typer.Option(help="Memory of the whole job, beyond the 600 MB that any takes; what does not fit goes to disk.")]
 ExtractedOn = Annotated[str | None, typer.Option(help="Last day that the delivery can contain; today by default.")]
 
 
@@ -36,10 +37,29 @@ def say_step(step: str) -> None:
 
 
 def tell(done: Ingested) -> None:
-    """The account of every table, and where the register is."""
+    """The account of every table, whose facts are lost, and where the register is."""
     for account in done.accounts.values():
         say(account_line(account))
+    if caution := _caution(done.folder):
+        say(caution)
     say(f"The register is in {done.folder}.")
+
+
+def _caution(register: Path) -> str:
+    """How many persons no cohort takes for want of a fact; empty if none."""
+    import pyarrow.compute as pc
+
+    from prodromal.register import Register
+
+    persons = Register.open(register).table("persons", ["sex", "birth_date"])
+    no_birth = persons.column("birth_date").is_null()
+    no_sex = pc.fill_null(pc.equal(persons.column("sex").cast("string"), "U"), fill_value=True)
+    unborn, lost = (int(pc.sum(mask).as_py() or 0) for mask in (no_birth, pc.or_(no_birth, no_sex)))
+    if not lost:
+        return ""
+    rest = f"; the {unborn:,} without birth date get no score" if unborn else ", and their scores say sex_unknown"
+    facts = "sex or birth date" if unborn else "sex"
+    return f"CAUTION: {lost:,} of {persons.num_rows:,} persons have no known {facts}: they are in no cohort{rest}."
 
 
 def share(text: str) -> float:

@@ -42,7 +42,8 @@ def features(
 
     refuse_existing(output, force)
     chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
-    dates, opened = asked_for(on, asked), Register.open(register)
+    opened = Register.open(register)
+    dates = asked_for(opened, on, asked)
     facts = provenance(opened, plan=chosen.fingerprint)
     with session(master, settings) as spark:
         rows = features_on_spark(spark, chosen, opened, dates, output, replace=force, provenance=facts)
@@ -70,7 +71,8 @@ def explain(
     refuse_existing(output, force)
     if by not in {each.value for each in By}:
         raise DefinitionError(f"explanations by '{by}': it is one of {', '.join(each.value for each in By)}")
-    dates, opened, loaded = asked_for(on, asked), Register.open(register), load(model)
+    opened, loaded = Register.open(register), load(model)
+    dates = asked_for(opened, on, asked)
     facts = provenance(opened, model, warning=loaded.warning, plan=loaded.plan.fingerprint, by=by)
     with session(master, settings) as spark:
         account = explain_on_spark(spark, model, opened, dates, output, by=By(by), replace=force, provenance=facts)

@@ -14,6 +14,7 @@ from prodromal.cli.common import (
     RegisterFolder,
     provenance,
     refuse_existing,
+    refuse_other_form,
     say,
     warn,
 )
@@ -40,16 +41,18 @@ def score(
     from prodromal.distributed import score_on_spark
     from prodromal.register import Register
     from prodromal.risk import load
-    from prodromal.scoring import drift_beside
+    from prodromal.scoring import Diagnosed, drift_beside
 
     refuse_existing(output, force)
-    dates, opened, loaded = asked_for(on, asked), Register.open(register), load(model)
+    refuse_other_form(output)
+    opened, loaded = Register.open(register), load(model)
+    dates = asked_for(opened, on, asked)
     facts = provenance(opened, model, warning=loaded.warning, plan=loaded.plan.fingerprint)
     with session(master, settings) as spark:
         account = score_on_spark(spark, model, opened, dates, output, reasons=reasons, provenance=facts)
     warn(loaded.warning)
     tell_drift(drift_beside(output))
-    tell_risks(account, output)
+    tell_risks(account, output, loaded.outcome, diagnoses=Diagnosed.of(opened, loaded.outcome.name) is not None)
 
 
 def tables(
@@ -91,7 +94,7 @@ def tables(
             provenance=facts,
         )
     warn(loaded.warning)
-    tell_risks(account, output)
+    tell_risks(account, output, loaded.outcome, diagnoses=False)
 
 
 def tally(

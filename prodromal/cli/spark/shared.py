@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prodromal.cli.common import parse_date
+from prodromal.cli.common import on_day, parse_date
 from prodromal.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from prodromal.features import IndexFile
     from prodromal.features.index_dates import Everyone
+    from prodromal.register import Register
 
 __all__ = ["Dates", "Master", "On", "Reasons", "Settings", "asked_for", "day_of", "session"]
 
@@ -48,14 +49,14 @@ def session(master: str | None, settings: list[str] | None) -> Iterator[SparkSes
         yield spark
 
 
-def asked_for(on: str | None, file: Path | None) -> Everyone | IndexFile:
+def asked_for(register: Register, on: str | None, file: Path | None) -> Everyone | IndexFile:
     """Who is asked for: everyone on a date, or the rows of a sorted file."""
     from prodromal.features import IndexFile
     from prodromal.features.index_dates import Everyone
 
     if (on is None) == (file is None):
         raise DefinitionError("say who is asked for: either --on DATE (everyone) or --index-dates FILE")
-    return IndexFile(file) if file is not None else Everyone(day_of(on or ""))
+    return IndexFile(file) if file is not None else Everyone(on_day(register, on or ""))
 
 
 def day_of(text: str) -> int:

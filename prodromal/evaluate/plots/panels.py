@@ -93,6 +93,8 @@ def _panel(axes: Axes, rows: pd.DataFrame, panel: _Panel, *, named: bool) -> Non
                 color=INK,
                 fontweight="bold",
             )
+        elif not rows.iloc[line].isna().all():
+            _say_missing(axes, line, str(rows["note"].iloc[line]))
     if reference is not None:
         axes.axvline(reference, color=MUTED, linewidth=1.1, dashes=(4, 3))
     known = np.concatenate([value, low, high, [] if reference is None else [reference]])
@@ -105,6 +107,12 @@ def _panel(axes: Axes, rows: pd.DataFrame, panel: _Panel, *, named: bool) -> Non
         label.set_fontweight("bold")
     axes.set_xticks([] if reference is None else [reference], [] if reference is None else [_chance(reference, title)])
     axes.set_title(title, loc="left", fontsize=10.5, color=MUTED, pad=8)
+
+
+def _say_missing(axes: Axes, line: int, note: str) -> None:
+    word = "suppressed" if note.startswith("suppressed") else "not computed"
+    place = ("axes fraction", "data")
+    axes.annotate(word, (0.03, line), xycoords=place, va="center", color=MUTED, fontsize=9.5, style="italic")
 
 
 def _chance(reference: float, title: str) -> str:

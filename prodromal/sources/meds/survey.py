@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prodromal.errors import DataError
-from prodromal.register.parquet import open_parquet
+from prodromal.register.parquet import UNREADABLE, open_parquet
 from prodromal.sources.pages import verify_pages
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class _FileReading:
     def read(self) -> None:
         try:
             self._look_through()
-        except (OSError, pa.ArrowException) as error:
+        except UNREADABLE as error:
             raise DataError(f"{self.file} is damaged: its events cannot be decoded") from error
 
     def _look_through(self) -> None:
