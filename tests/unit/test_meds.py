@@ -84,6 +84,14 @@ def test_an_extension_column_of_another_type_is_refused(tmp_path):
         run(tmp_path, ONE, extensions={"ddd": ["x"] * 6})
 
 
+def test_an_extension_column_of_another_type_in_one_file_of_two_is_refused(tmp_path):
+    for number, supply in ((1, True), (2, 1.0)):
+        file = tmp_path / "in" / "data" / f"{number}.parquet"
+        write_events(file, [(number, *event[1:]) for event in ONE], days_supply=[supply] * 6)
+    with pytest.raises(DataError, match=r"1\.parquet: column days_supply is bool"):
+        run(tmp_path, None)
+
+
 @pytest.mark.parametrize("birth", ["MEDS_BIRTH", "MEDS_BIRTH//registry"])
 def test_birth_and_death_may_be_told_more_closely(tmp_path, birth):
     events = [ONE[0], (1, "1950-01-01", birth, None), *ONE[2:], (1, "2014-01-01", "MEDS_DEATH//ICU", None)]

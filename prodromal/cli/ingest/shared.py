@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["ExtractedOn", "MaxRejected", "Memory", "account_line", "last_day", "say_step", "share", "tell"]
 
 MaxRejected = Annotated[str, typer.Option(help="Largest share of rejected rows in a table, such as 0.1%.")]
-Memory = Annotated[str, typer.Option(help="Memory of the whole job, beyond the 600 MB that any takes; what does not fit goes to disk.")]
+Memory = Annotated[
+    str, typer.Option(help="Memory of the whole job, from about 600MB up; what does not fit goes to disk.")
+]
 ExtractedOn = Annotated[str | None, typer.Option(help="Last day that the delivery can contain; today by default.")]
 
 

@@ -10,7 +10,7 @@ from prodromal.errors import DataError, DefinitionError
 from prodromal.sources.codes import printable
 from prodromal.sources.meds.relations import make_views, relation
 from prodromal.sources.meds.survey import Survey, survey
-from prodromal.sources.meds.vocabulary import EXTENSIONS, Vocabulary
+from prodromal.sources.meds.vocabulary import Vocabulary
 from prodromal.sources.spec import Source, TableSource
 
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ class Meds:
             If the dataset is not laid out as MEDS demands, or no event has the code of a dispensing or an outcome.
         """
         found, words = survey(self.folder), self.vocabulary
-        _check_extensions(found)
         roles = {
             "dispensings": found.matching(f"{beginning}*" for beginning in words.atc),
             "relatives": found.matching(f"{beginning}*" for beginning in words.relative),
@@ -139,10 +138,3 @@ def _beginnings(found: Survey) -> str:
     for code, count in found.codes.items():
         counted[printable(code.split("/", 1)[0][:40])] += count
     return ", ".join(f"{name} ({count})" for name, count in counted.most_common(8) if count >= 5)
-
-
-def _check_extensions(found: Survey) -> None:
-    for name, fits in EXTENSIONS.items():
-        kind = found.columns.get(name)
-        if kind is not None and not any(fit(kind) for fit in fits):
-            raise DataError(f"{found.files[0].parent}: column {name} is {kind}, from which {name} cannot be read")

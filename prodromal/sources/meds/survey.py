@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from prodromal.errors import DataError
 from prodromal.register.parquet import UNREADABLE, open_parquet
+from prodromal.sources.meds.vocabulary import EXTENSIONS
 from prodromal.sources.pages import verify_pages
 
 if TYPE_CHECKING:
@@ -118,6 +119,10 @@ class _FileReading:
         number = self.columns.get("numeric_value", pa.float32())
         if not (pa.types.is_floating(number) or pa.types.is_integer(number) or pa.types.is_decimal(number)):
             raise DataError(f"{file}: column numeric_value is {number}; MEDS has float32")
+        for name, fits in EXTENSIONS.items():
+            kind = self.columns.get(name)
+            if kind is not None and not any(fit(kind) for fit in fits):
+                raise DataError(f"{file}: column {name} is {kind}, from which {name} cannot be read")
 
     def _require(self, name: str, types: Iterable[Any], wanted: str) -> None:
         kind = self.columns.get(name)
