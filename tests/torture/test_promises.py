@@ -20,6 +20,9 @@ def test_names_are_distinct():
 @pytest.mark.parametrize("promise", [p for p in PROMISES if isinstance(p, Listed)], ids=lambda p: p.name)
 def test_tests_of_a_promise_exist(promise):
     assert all((ROOT / path).exists() for path in promise.tests)
+    (sample,) = promise.sample
+    path, _, name = sample.partition("::")
+    assert f"def {name}" in (ROOT / path).read_text()
 
 
 @pytest.mark.parametrize("promise", [p for p in PROMISES if isinstance(p, Drawn)], ids=lambda p: p.name)
