@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -80,14 +80,13 @@ def require_device(device: str) -> None:
     import xgboost
 
     rows = xgboost.DMatrix(np.zeros((2, 1)), label=np.array([0.0, 1.0]), nthread=1)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        try:
-            xgboost.train({"device": device}, rows, num_boost_round=1)
-            found = not told
-        except xgboost.core.XGBoostError:
-            found = False
-    if not found:
+    try:
+        with xgboost.config_context(verbosity=0):
+            tried = xgboost.train({"device": device}, rows, num_boost_round=1)
+        used = json.loads(tried.save_config())["learner"]["generic_param"]["device"]
+    except xgboost.core.XGBoostError:
+        used = "none"
+    if not used.startswith(device):
         raise DefinitionError(f"device '{device}': no GPU is found that XGBoost can use; train on the cpu")
 
 

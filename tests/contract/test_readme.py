@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from prodromal.cli.app import main
+from prodromal.features import FeaturePlan
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
 
@@ -34,6 +35,11 @@ def test_the_tour_runs(tmp_path, monkeypatch, capsys):
         compile(python.replace("seed=1)\nrisks", "seed=1, search=SEARCH)\nrisks"), "README.md", "exec"),
         {"SEARCH": _small()},
     )
+
+
+def test_the_plan_is_one():
+    (plan,) = blocks("toml")
+    assert FeaturePlan.parse(plan).names[0] == "age_years"
 
 
 def _small():
