@@ -22,7 +22,7 @@ class Drawn:
     @property
     def sample(self) -> int:
         """How often ``scripts/torture --quick`` tries it."""
-        return max(1, self.few // 30)
+        return max(1, self.few // 100)
 
 
 @dataclass(frozen=True)
