@@ -34,10 +34,10 @@ __all__ = [
     "Seed",
     "Threads",
     "asked_for",
-    "caution_unused",
     "index_dates",
     "on_day",
     "parse_date",
+    "plan_of",
     "progress",
     "provenance",
     "read_frame",
@@ -125,14 +125,18 @@ def refuse_existing(path: Path, force: bool) -> None:
 def refuse_other_form(path: Path) -> None:
     """Raise DefinitionError before any work if an output's name says that it is no Parquet."""
     if path.suffix.lower() not in {"", ".parquet"}:
-        raise DefinitionError(f"{path}: this is written as Parquet; name it {path.with_suffix('.parquet').name}")
+        raise DefinitionError(f"{path}: this is written as Parquet; let its name end in .parquet")
 
 
-def caution_unused(plan: FeaturePlan, register: Register) -> None:
-    """Name the groups of a plan to which no dispensing of the register belongs."""
+def plan_of(file: Path | None, register: Register) -> FeaturePlan:
+    """The plan of a file, or the psychiatric one; names its groups to which no dispensing of the register belongs."""
+    from prodromal.features import FeaturePlan
+
+    plan = FeaturePlan.read(file) if file else FeaturePlan.psychiatric()
     unused = [group.name for group in plan.groups if not any(map(group.matches, register.codes))]
     if unused:
         say(f"CAUTION: no dispensing of the register belongs to {', '.join(unused)}: nothing can be learned from it.")
+    return plan
 
 
 def on_day(register: Register, text: str) -> int:

@@ -14,7 +14,7 @@ from prodromal.cli.common import (
     RegisterFolder,
     Threads,
     asked_for,
-    caution_unused,
+    plan_of,
     provenance,
     refuse_existing,
     refuse_other_form,
@@ -49,19 +49,18 @@ def features(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from prodromal.features import FeaturePlan, iterate
+    from prodromal.features import iterate
     from prodromal.features.compiled import is_compiled
     from prodromal.files import atomic_file, write_text
     from prodromal.register import Register
 
     refuse_existing(output, force)
     refuse_other_form(output)
-    chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
     opened = Register.open(register)
+    chosen = plan_of(plan, opened)
     dates = asked_for(opened, on=on, file=asked)
     if not is_compiled():
         typer.echo("Compiling the loops for this machine, once: half a minute.", err=True)
-    caution_unused(chosen, opened)
     facts = provenance(opened, plan=chosen.fingerprint)
     rows = 0
     meaning: list[dict[str, str]] = []

@@ -48,8 +48,8 @@ def tell_risks(account: ScoringAccount, output: Path, outcome: Outcome, *, diagn
     """The account, where the risks are, and what they are; whether people with a diagnosis were known and refused."""
     tell_account(account, "scored")
     say(
-        f"The risks are in {output}: of a first diagnosis of {outcome.name} from {outcome.lag_days} to "
-        f"{outcome.horizon_days} days after the date, for people alive and undiagnosed then. Caution, not panic."
+        f"The risks are in {output}: of a first diagnosis of {outcome.name} more than {outcome.lag_days:,} and up to "
+        f"{outcome.horizon_days:,} days after the date, for people alive and undiagnosed then. Caution, not panic."
     )
     if not diagnoses:
         say(f"CAUTION: no diagnosis of {outcome.name} is known here, so people who have it already are scored, too.")

@@ -14,7 +14,7 @@ from prodromal.cli.common import (
     RegisterFolder,
     Seed,
     Threads,
-    caution_unused,
+    plan_of,
     progress,
     provenance,
     refuse_existing,
@@ -54,17 +54,18 @@ def train(
 ) -> None:
     """Train boosted trees on matched sets or a landmark cohort; simpler models are fitted beside them, in one table."""
     from prodromal.design import read_cohort
-    from prodromal.features import FeaturePlan, build
+    from prodromal.features import build
     from prodromal.files import sha256
     from prodromal.register import Register
     from prodromal.risk import SearchSpace, save
     from prodromal.risk import train as fit
+    from prodromal.risk.boosting import require_device
 
     refuse_existing(output, force)
-    population = population_of(incidence, mortality, device=device)
-    chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
+    require_device(device)
+    population = population_of(incidence, mortality)
     opened = Register.open(register)
-    caution_unused(chosen, opened)
+    chosen = plan_of(plan, opened)
     sets = read_cohort(cohort, register=opened.fingerprint)
     matrix = build(chosen, opened, sets.index_dates, threads=threads)
     with progress("training") as show:

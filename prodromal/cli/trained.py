@@ -22,14 +22,12 @@ MaxRounds = Annotated[int, typer.Option(min=1, help="Most trees.")]
 Device = Annotated[str, typer.Option(help="cpu, or cuda where there is one.")]
 
 
-def population_of(incidence: Path | None, mortality: Path | None, *, device: str) -> Population:
-    """The population of two files, or the one shipped; refuses half of a pair, and a device that there is not."""
+def population_of(incidence: Path | None, mortality: Path | None) -> Population:
+    """The population of two files, or the one shipped; refuses half of a pair."""
     from prodromal.risk import Population
 
     if (incidence is None) != (mortality is None):
         raise DefinitionError("a population of your own takes both --incidence and --mortality")
-    if device not in {"cpu", "cuda"}:
-        raise DefinitionError(f"device '{device}': it is cpu or cuda")
     if incidence is None or mortality is None:
         return Population.sweden_like()
     return Population.read(incidence.stem, incidence, mortality)

@@ -64,7 +64,8 @@ def score_tables(
         Everyone on a day, in days since 1970-01-01; or ``person_id`` and ``index_date``, see ``read_index_dates``.
     output : Path
         Folder of Parquet files on storage that every executor may write to, one a bucket, by person and date in each.
-        The risks are those of a register with the same rows, to the bit.
+        The risks are those of a register with the same persons and dispensings, to the bit; nobody is known to have
+        a diagnosis.
     buckets : int
         Into how many lots people are dealt; a lot must fit into a worker's memory.
     reasons : int

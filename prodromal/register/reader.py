@@ -149,14 +149,15 @@ class Register:
 
     def _ends(self, name: str) -> list[Any]:
         """Smallest and largest value of a column of the persons table in each piece of it, which the file names."""
-        found = [
-            column.statistics
-            for path in self.verified("persons")
-            for group in _row_groups(path)
-            for column in map(group.column, range(group.num_columns))
-            if column.path_in_schema == name and column.statistics and column.statistics.has_min_max
-        ]
+        found = [one for column, one in self._statistics if column == name and one is not None and one.has_min_max]
         return [end for one in found for end in (one.min, one.max)]
+
+    @cached_property
+    def _statistics(self) -> list[tuple[str, pq.Statistics | None]]:
+        """What the files of the persons table say of their columns, read once."""
+        groups = [group for path in self.verified("persons") for group in _row_groups(path)]
+        columns = [group.column(i) for group in groups for i in range(group.num_columns)]
+        return [(column.path_in_schema, column.statistics) for column in columns]
 
     def has(self, table: str) -> bool:
         """Whether the register holds a table."""
@@ -192,6 +193,17 @@ class Register:
         frame: pd.DataFrame = self.table(name).to_pandas(date_as_object=False)
         return frame
 
+    def of_outcome(self, outcome: str) -> pa.Table:
+        """Columns ``person_id, outcome, diagnosed_on`` of one outcome, a row a diagnosis.
+
+        Raises
+        ------
+        DataError
+            If the register holds no outcomes.
+        """
+        table = self.table("outcomes", ["person_id", "outcome", "diagnosed_on"])
+        return table.filter(pc.equal(table.column("outcome").cast(pa.string()), outcome))
+
     def diagnoses(self, outcome: str) -> tuple[Any, Any]:
         """First diagnosis of each person who has the outcome.
 
@@ -207,10 +219,10 @@ class Register:
         DataError
             If nobody has the outcome.
         """
-        frame = self.table("outcomes", ["person_id", "outcome", "diagnosed_on"])
-        chosen = frame.filter(pc.equal(frame.column("outcome").cast(pa.string()), outcome))
+        chosen = self.of_outcome(outcome)
         if not chosen.num_rows:
-            names = sorted(frame.column("outcome").cast(pa.string()).unique().to_pylist())[:10]
+            known = self.table("outcomes", ["outcome"]).column("outcome")
+            names = sorted(known.cast(pa.string()).unique().to_pylist())[:10]
             raise DataError(f"no person has the outcome '{outcome}'; the register has {', '.join(names) or 'none'}")
         return self.persons.first_days(chosen.column("person_id"), chosen.column("diagnosed_on"))
 

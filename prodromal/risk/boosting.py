@@ -74,7 +74,12 @@ class Settings:
 
 
 def require_device(device: str) -> None:
-    """Raise DefinitionError where a GPU is asked for and the library finds none: it would go on without, and slowly."""
+    """Raise DefinitionError for an unknown device, and for a GPU that is not found: the library would go on without.
+
+    Ask it before features are made, for that can take long.
+    """
+    if device not in {"cpu", "cuda"}:
+        raise DefinitionError(f"device '{device}': it is cpu or cuda")
     if device == "cpu":
         return
     import xgboost

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from prodromal.register.persons import NEVER
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    import pyarrow as pa
 
     from prodromal.register import Persons, Register
 
@@ -35,8 +34,7 @@ class Diagnosed(NamedTuple):
         """
         if not register.has("outcomes"):
             return None
-        table = register.table("outcomes", ["person_id", "outcome", "diagnosed_on"])
-        chosen = table.filter(pc.equal(table.column("outcome").cast(pa.string()), outcome))
+        chosen = register.of_outcome(outcome)
         return cls(chosen.column("person_id"), chosen.column("diagnosed_on")) if chosen.num_rows else None
 
     def first_days(self, people: Persons) -> npt.NDArray[np.int32]:

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from prodromal.atc import AtcGroup
-from prodromal.cli.common import caution_unused, on_day, read_frame, refuse_other_form
+from prodromal.cli.common import on_day, plan_of, read_frame, refuse_other_form
 from prodromal.errors import DataError, DefinitionError
 from prodromal.features import FeaturePlan
 from prodromal.risk.boosting import require_device
-from prodromal.windows import Window
 
 
 def test_a_date_behind_the_data_is_refused_and_one_a_little_behind_is_not(world):
@@ -23,9 +21,9 @@ def test_a_date_behind_the_data_is_refused_and_one_a_little_behind_is_not(world)
         on_day(world.register, "2099-01-01")
 
 
-@pytest.mark.parametrize("name", ["r.csv", "r.xlsx", "r.JSON"])
+@pytest.mark.parametrize("name", ["r.csv", "r.xlsx", "r.JSON", "r.2018"])
 def test_a_name_that_promises_another_form_is_refused(name):
-    with pytest.raises(DefinitionError, match=r"written as Parquet; name it r\.parquet"):
+    with pytest.raises(DefinitionError, match=rf"{name}: this is written as Parquet; let its name end in \.parquet"):
         refuse_other_form(Path(name))
 
 
@@ -46,16 +44,24 @@ def test_rows_without_a_person_are_refused(tmp_path, suffix):
         read_frame(path)
 
 
-def test_a_group_that_nothing_belongs_to_is_named(world, capsys):
-    groups = [AtcGroup(name, name, (prefix,), name) for name, prefix in (("ghost", "Z99"), ("hypnotics", "N05C"))]
-    caution_unused(FeaturePlan("p", tuple(groups), (Window(1, 91),), ("count",), (), ()), world.register)
-    assert capsys.readouterr().out.startswith("CAUTION: no dispensing of the register belongs to ghost:")
-    caution_unused(world.plan, world.register)
-    assert capsys.readouterr().out == ""
+def test_a_group_that_nothing_belongs_to_is_named(world, tmp_path, capsys):
+    for name, prefix in (("ghost", "Z99"), ("hypnotics", "N05C")):
+        text = (
+            f'name = "p"\nwindows = ["0-90d"]\nmeasures = ["count"]\n[[groups]]\nname = "{name}"\natc = ["{prefix}"]\n'
+        )
+        (tmp_path / "plan.toml").write_text(text)
+        plan = plan_of(tmp_path / "plan.toml", world.register)
+        assert [group.name for group in plan.groups] == [name]
+        told = capsys.readouterr().out
+        assert told.startswith("CAUTION: no dispensing of the register belongs to ghost:") == (name == "ghost")
+        assert bool(told) == (name == "ghost")
+    assert plan_of(None, world.register).fingerprint == FeaturePlan.psychiatric().fingerprint
 
 
 def test_a_gpu_that_is_not_there_is_said():
     require_device("cpu")
+    with pytest.raises(DefinitionError, match="device 'tpu': it is cpu or cuda"):
+        require_device("tpu")
     import xgboost
 
     if xgboost.build_info().get("USE_CUDA") and Path("/dev/nvidia0").exists():

@@ -12,6 +12,7 @@ from prodromal.cli.common import (
     Output,
     PlanFile,
     RegisterFolder,
+    plan_of,
     provenance,
     refuse_existing,
     say,
@@ -37,12 +38,11 @@ def features(
 ) -> None:
     """Compute windowed features into a Parquet folder."""
     from prodromal.distributed import features_on_spark
-    from prodromal.features import FeaturePlan
     from prodromal.register import Register
 
     refuse_existing(output, force)
-    chosen = FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric()
     opened = Register.open(register)
+    chosen = plan_of(plan, opened)
     dates = asked_for(opened, on, asked)
     facts = provenance(opened, plan=chosen.fingerprint)
     with session(master, settings) as spark:

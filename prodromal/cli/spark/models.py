@@ -14,6 +14,7 @@ from prodromal.cli.common import (
     RegisterFolder,
     Seed,
     Threads,
+    plan_of,
     progress,
     provenance,
     refuse_existing,
@@ -58,14 +59,16 @@ def train(
     """Train on features computed on the cluster; the bundle's bytes are those of 'prodromal train'."""
     from prodromal.cli.cohort import sets
     from prodromal.distributed import train_on_spark
-    from prodromal.features import FeaturePlan
     from prodromal.files import sha256
     from prodromal.register import Register
     from prodromal.risk import SearchSpace, save
+    from prodromal.risk.boosting import require_device
 
     refuse_existing(output, force)
-    population = population_of(incidence, mortality, device=device)
+    require_device(device)
+    population = population_of(incidence, mortality)
     opened = Register.open(register)
+    chosen = plan_of(plan, opened)
     if cohort is None:
         cohort = output.with_name(f"{output.name}.sets.parquet")
         sets(register, output=cohort, seed=seed, force=force)
@@ -74,7 +77,7 @@ def train(
             spark,
             opened,
             cohort,
-            FeaturePlan.read(plan) if plan else FeaturePlan.psychiatric(),
+            chosen,
             population=population,
             seed=seed,
             scratch=output.parent,
