@@ -24,7 +24,8 @@ class Layout(NamedTuple):
 class Leaves(NamedTuple):
     """Leaf ``l`` has steps ``step_from[l]:step_from[l + 1]`` and players ``player_from[l]:player_from[l + 1]``.
 
-    A player is a distinct feature on the way to the leaf; its weight is the product of the cover ratios of its steps.
+    A player is a distinct feature on the way to the leaf; its weight is the product of the cover ratios of its steps,
+    and its contributions go to the output column ``column``.
     ``step_split`` counts within the tree, ``step_player`` within the leaf.
     """
 
@@ -34,15 +35,15 @@ class Leaves(NamedTuple):
     step_left: npt.NDArray[np.bool_]
     step_player: Ints
     player_from: Ints
-    feature: Ints
+    column: Ints
     weight: Floats
 
 
 class Units(NamedTuple):
     """Unit ``u`` reads the splits ``split[bit_from[u]:bit_from[u + 1]]`` and has look-ups from ``lookup_from[u]`` on.
 
-    Look-up ``k`` finds what the leaves ``leaf_from[u]:leaf_to[u]`` give to ``feature[k]`` in the table from
-    ``table_from[k]`` on.
+    Look-up ``k`` finds what the leaves ``leaf_from[u]:leaf_to[u]`` give to the features of output column ``column[k]``
+    in the table from ``table_from[k]`` on.
     """
 
     leaf_from: Ints
@@ -50,5 +51,5 @@ class Units(NamedTuple):
     bit_from: Ints
     split: Ints
     lookup_from: Ints
-    feature: Ints
+    column: Ints
     table_from: Ints

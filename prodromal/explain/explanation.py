@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from prodromal.errors import DataError, DefinitionError
 from prodromal.explain.reasons import top_reasons
-from prodromal.explain.treeshap import Method, TreeShap
+from prodromal.explain.treeshap import Contributions, Method, TreeShap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,15 +158,7 @@ class Explainer:
         self.labels, columns = columns_of(model.plan, by)
         self._shap = TreeShap.of(model.trees, groups=columns)
 
-    def explain(
-        self,
-        matrix: FeatureMatrix,
-        persons: Persons,
-        *,
-        coded: CodedRows | None = None,
-        margin: npt.NDArray[np.float32] | None = None,
-        threads: int = 1,
-    ) -> Explanation:
+    def explain(self, matrix: FeatureMatrix, persons: Persons, *, threads: int = 1) -> Explanation:
         """Explain the rows of a matrix.
 
         Parameters
@@ -175,10 +167,6 @@ class Explainer:
             Built by the model's plan.
         persons : Persons
             Those that ``matrix.person_row`` counts, for age and sex.
-        coded : CodedRows, optional
-            What the model's ``code`` made of the matrix, where it is at hand.
-        margin : ndarray of float32, shape (n_rows,), optional
-            What the model's ``margin`` gave, where it is at hand.
         threads : int
             Threads; the values do not depend on it.
 
@@ -198,19 +186,40 @@ class Explainer:
         Path-dependent TreeSHAP on the trees' margin, times the model's slope. What the normalisation by age and sex
         takes off the score is part of "Age and sex": it compares the person with others of the same age and sex.
         """
-        margin = self._model.margin(matrix, coded) if margin is None else margin
-        if coded is not None and self._shap.method is Method.TABLES:
-            found = self._shap.of_coded(coded, margins=margin)
-        else:
-            found = self._shap.contributions(matrix.values, threads=threads, margins=margin, equal_rows_once=True)
+        margin = self._model.margin(matrix)
+        found = self._shap.contributions(matrix.values, threads=threads, margins=margin, equal_rows_once=True)
         rows = matrix.person_row
-        age, sex = persons.age_years(rows, matrix.days), persons.sex[rows]
-        offset = self._model.offset(age, sex)
+        offset = self._model.offset(persons.age_years(rows, matrix.days), persons.sex[rows])
         slope = self._model.slope
-        values = slope * found.values.astype(np.float64)
-        values[:, self._age_column] += offset
         score = slope * margin.astype(np.float64) + offset
-        return Explanation(values, slope * found.bias, self.labels, score, matrix, self._by)
+        return Explanation(self._values(found, offset), slope * found.bias, self.labels, score, matrix, self._by)
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether ``of_coded`` can explain this model."""
+        return self._shap.method is Method.TABLES
+
+    def of_coded(self, rows: CodedRows, margin: npt.NDArray[np.float32], offset: _Floats) -> _Floats:
+        """The ``values`` of an explanation, of rows that were coded by the model's own cut points.
+
+        Parameters
+        ----------
+        rows : CodedRows
+            By the book of the model's predictor.
+        margin, offset : ndarray, shape (n_rows,)
+            The trees' output for them, and the model's ``offset``.
+
+        Raises
+        ------
+        DataError
+            If contributions do not add up to the margins to 1e-4.
+        """
+        return self._values(self._shap.of_coded(rows, margins=margin), offset)
+
+    def _values(self, found: Contributions, offset: _Floats) -> _Floats:
+        values: _Floats = self._model.slope * found.values.astype(np.float64)
+        values[:, self._age_column] += offset
+        return values
 
     @property
     def _age_column(self) -> int:

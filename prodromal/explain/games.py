@@ -63,14 +63,13 @@ def _fill_unit(
     on_path = np.empty(1 << splits.size, np.int64)
     for leaf in range(units.leaf_from[unit], units.leaf_to[unit]):
         _players_on_path(leaves, leaf, splits, on_path)
-        features = leaves.feature[leaves.player_from[leaf] : leaves.player_from[leaf + 1]]
+        columns = leaves.column[leaves.player_from[leaf] : leaves.player_from[leaf + 1]]
         values = game[game_from[leaf - first_leaf] : game_from[leaf - first_leaf + 1]]
         for k in range(units.lookup_from[unit], units.lookup_from[unit + 1]):
-            player = 0
-            while features[player] != units.feature[k]:
-                player += 1
-            for outcomes in range(on_path.size):
-                table[units.table_from[k] + outcomes] += values[on_path[outcomes] * features.size + player]
+            for player in range(columns.size):
+                if columns[player] == units.column[k]:
+                    for outcomes in range(on_path.size):
+                        table[units.table_from[k] + outcomes] += values[on_path[outcomes] * columns.size + player]
 
 
 @compiled

@@ -1,9 +1,9 @@
-"""Which tables a forest needs: units whose splits fit one byte, and which features are looked up in them.
+"""Which tables a forest needs: units whose splits fit one byte, and which columns are looked up in them.
 
 A *unit* is a node with all splits on the way to it and all splits below it. If those are at most eight, their
-outcomes are one byte, and all that the leaves below the node give to a feature is a table of at most 256 numbers.
-A feature is looked up in the unit of the topmost node that splits on it or, where that unit would have too many
-splits, in the largest units below that do fit; together they cover its leaves.
+outcomes are one byte, and all that the leaves below the node give to a column is a table of at most 256 numbers.
+An output column is looked up in the unit of the topmost node that splits on one of its features or, where that unit
+would have too many splits, in the largest units below that do fit; together they cover its leaves.
 """
 
 from __future__ import annotations
@@ -51,15 +51,24 @@ class _Nodes:
     way: Ints
 
 
-def plan_forest(forest: Forest) -> Plan | None:
-    """Plan the tables of all trees; None where a path has more splits than a byte has bits."""
+def plan_forest(forest: Forest, column_of: Ints) -> Plan | None:
+    """Plan the tables of all trees; None where a path has more splits than a byte has bits.
+
+    Parameters
+    ----------
+    forest : Forest
+        Numeric trees.
+    column_of : ndarray of int64, shape (n_features,)
+        The output column to which each feature's contribution is added.
+    """
     levels = _levels(forest)
     if len(levels) > MAX_BITS + 1:
         return None
     nodes = _number(forest, levels)
     is_split = forest.left[nodes.reached] >= 0
     splits, leaves = nodes.reached[is_split], nodes.reached[~is_split]
-    units, unit_leaf_from = _units(forest, nodes, splits)
+    column = np.where(forest.left < 0, -1, column_of[np.where(forest.left < 0, 0, forest.feature)])
+    units, unit_leaf_from = _units(column, nodes, splits)
     return Plan(
         splits=splits[np.argsort(nodes.split_rank[splits])],
         layout=Layout(
@@ -67,7 +76,7 @@ def plan_forest(forest: Forest) -> Plan | None:
             leaf_from=offsets(nodes.below[forest.roots] + 1),
             unit_from=np.searchsorted(unit_leaf_from, offsets(nodes.below[forest.roots] + 1)),
         ),
-        leaves=_leaves(forest, nodes, leaves[np.argsort(nodes.leaf_rank[leaves])]),
+        leaves=_leaves(forest, column_of, nodes, leaves[np.argsort(nodes.leaf_rank[leaves])]),
         units=units,
     )
 
@@ -107,7 +116,7 @@ def _number(forest: Forest, levels: list[Ints]) -> _Nodes:
     return _Nodes(reached, depth, split_rank, leaf_rank, below, way)
 
 
-def _leaves(forest: Forest, nodes: _Nodes, leaves: Ints) -> Leaves:
+def _leaves(forest: Forest, column_of: Ints, nodes: _Nodes, leaves: Ints) -> Leaves:
     way, is_step = nodes.way[leaves], nodes.depth[leaves, None] > _PLACES
     split, onward = way[:, :-1], way[:, 1:]
     feature = np.where(is_step, forest.feature[split], -1 - _PLACES)
@@ -123,16 +132,16 @@ def _leaves(forest: Forest, nodes: _Nodes, leaves: Ints) -> Leaves:
         step_left=(forest.left[split] == onward)[is_step],
         step_player=player[is_step],
         player_from=offsets(is_player.sum(axis=1)),
-        feature=feature[is_player],
+        column=column_of[feature[is_player]],
         weight=np.where(same, ratio[:, None, :], 1.0).prod(axis=2)[is_player],
     )
 
 
-def _units(forest: Forest, nodes: _Nodes, splits: Ints) -> tuple[Units, Ints]:
+def _units(column: Ints, nodes: _Nodes, splits: Ints) -> tuple[Units, Ints]:
     """Make the units, from left to right, and say at which leaf each begins."""
-    unit_of, feature = _lookups(forest, nodes, splits)
-    order = np.lexsort((feature, nodes.depth[unit_of], nodes.leaf_rank[unit_of]))
-    unit_of, feature = unit_of[order], feature[order]
+    unit_of, asked = _lookups(column, nodes, splits)
+    order = np.lexsort((asked, nodes.depth[unit_of], nodes.leaf_rank[unit_of]))
+    unit_of, asked = unit_of[order], asked[order]
     lookup_from = np.flatnonzero(np.diff(unit_of, prepend=-1))
     unit = unit_of[lookup_from]
     depth, bits = nodes.depth[unit, None], nodes.depth[unit] + nodes.below[unit]
@@ -144,17 +153,17 @@ def _units(forest: Forest, nodes: _Nodes, splits: Ints) -> tuple[Units, Ints]:
         bit_from=offsets(bits),
         split=(ranks - nodes.split_rank[way[:, :1]])[bits[:, None] > _PLACES],
         lookup_from=np.append(lookup_from, len(unit_of)),
-        feature=feature,
+        column=asked,
         table_from=offsets(1 << np.repeat(bits, np.diff(lookup_from, append=len(unit_of)))),
     )
     return units, units.leaf_from
 
 
-def _lookups(forest: Forest, nodes: _Nodes, splits: Ints) -> tuple[Ints, Ints]:
-    """Pairs of a unit, named by its node, and a feature looked up in it."""
+def _lookups(column: Ints, nodes: _Nodes, splits: Ints) -> tuple[Ints, Ints]:
+    """Pairs of a unit, named by its node, and a column looked up in it."""
     fits = nodes.depth + nodes.below <= MAX_BITS
     is_topmost = np.zeros(len(fits), np.bool_)
-    is_topmost[splits] = ~_splits_above(forest, nodes, splits)
+    is_topmost[splits] = ~_splits_above(column, nodes, splits)
     own = splits[fits[splits] & is_topmost[splits]]
     parent = nodes.way[nodes.reached, np.maximum(nodes.depth[nodes.reached] - 1, 0)]
     largest = nodes.reached[fits[nodes.reached] & ~fits[parent]]
@@ -162,11 +171,11 @@ def _lookups(forest: Forest, nodes: _Nodes, splits: Ints) -> tuple[Ints, Ints]:
     asked = (nodes.depth[largest, None] > _PLACES) & is_topmost[above]
     return (
         np.concatenate([own, np.repeat(largest, asked.sum(axis=1))]),
-        np.concatenate([forest.feature[own], forest.feature[above[asked]]]),
+        np.concatenate([column[own], column[above[asked]]]),
     )
 
 
-def _splits_above(forest: Forest, nodes: _Nodes, splits: Ints) -> npt.NDArray[np.bool_]:
-    """Whether an ancestor splits on the same feature."""
-    same = forest.feature[nodes.way[splits, :-1]] == forest.feature[splits, None]
+def _splits_above(column: Ints, nodes: _Nodes, splits: Ints) -> npt.NDArray[np.bool_]:
+    """Whether an ancestor splits on a feature of the same column."""
+    same = column[nodes.way[splits, :-1]] == column[splits, None]
     return np.asarray((same & (nodes.depth[splits, None] > _PLACES)).any(axis=1), np.bool_)

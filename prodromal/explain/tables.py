@@ -57,7 +57,7 @@ def tabulate(forest: Forest, column_of: Ints, background: npt.NDArray[np.float32
     """
     from prodromal.explain import games
 
-    plan = plan_forest(forest)
+    plan = plan_forest(forest, column_of)
     if plan is None or plan.units.table_from[-1] > MAX_ENTRIES:
         return None
     nodes = plan.splits
@@ -69,7 +69,7 @@ def tabulate(forest: Forest, column_of: Ints, background: npt.NDArray[np.float32
     table = np.zeros(plan.units.table_from[-1], np.float32)
     games.fill_tables(plan.layout, plan.leaves, plan.units, share, table)
     columns, features_in_slot = np.unique(column_of[np.unique(forest.feature[nodes])], return_counts=True)
-    slot = np.searchsorted(columns, column_of[plan.units.feature])
+    slot = np.searchsorted(columns, plan.units.column)
     step = _bounds(table, plan, slot, features_in_slot) / _LARGEST_TOTAL
     counts = np.rint(table / np.repeat(step[slot], np.diff(plan.units.table_from)))
     return Tables(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Contributions", "Method", "TreeShap", "contributions"]
 
-ROWS_PER_BLOCK = 512
+ROWS_PER_BLOCK = 2048
 ROWS_CODED_AT_ONCE = 1 << 16
 TOLERANCE = 1e-4
 

@@ -103,13 +103,20 @@ class Persons:
 
         Someone born on 29 February turns a year older on 1 March of a common year.
         """
-        birth, day = (x.astype("datetime64[D]") for x in (self.birth[rows], days))
-        years = day.astype("datetime64[Y]").astype(np.int64) - birth.astype("datetime64[Y]").astype(np.int64)
-        ages = years - (_month_day(day) < _month_day(birth))
-        return np.where(self.birth[rows] == UNKNOWN_DAY, -1, ages).astype(np.int32)
+        year, month_day = (part[rows] for part in self._born)
+        on_year, on_month_day = _calendar(days[:1] if len(days) and (days == days[0]).all() else days)
+        ages = on_year - year - (on_month_day < month_day)
+        return np.where(self.birth[rows] == UNKNOWN_DAY, np.int32(-1), ages)
+
+    @cached_property
+    def _born(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        return _calendar(self.birth)
 
 
-def _month_day(dates: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
+def _calendar(days: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Years, and a number that orders the days within a year."""
+    dates = days.astype("datetime64[D]")
     months = dates.astype("datetime64[M]")
-    day = (dates - months.astype("datetime64[D]")).astype(np.int64)
-    return np.asarray((months.astype(np.int64) % 12) * 32 + day)
+    day = (dates - months.astype("datetime64[D]")).astype(np.int32)
+    years, month = np.divmod(months.astype(np.int32), 12)
+    return years + np.int32(1970), month * np.int32(32) + day

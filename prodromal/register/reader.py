@@ -256,7 +256,11 @@ class Register:
         """
         if not part.path.is_file():
             raise DataError(f"{part.path} is missing from the register")
-        if sha256(part.path) != part.sha256:
+        try:
+            found = sha256(part.path)
+        except OSError as error:
+            raise DataError(f"{part.path} cannot be read: {error.strerror}") from error
+        if found != part.sha256:
             raise DataError(f"{part.path} differs from the manifest: it was changed or damaged after ingest")
 
     def _verify(self, entry: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prodromal.register import Persons
     from prodromal.risk.normaliser import Normaliser
     from prodromal.risk.population import Population
-    from prodromal.trees import CodedRows, Predictor, StoredTrees
+    from prodromal.trees import Predictor, StoredTrees
 
 __all__ = ["RiskModel"]
 
@@ -99,27 +99,20 @@ class RiskModel:
 
         return Predictor.of(self.trees.forest)
 
-    def code(self, matrix: FeatureMatrix) -> CodedRows | None:
-        """The rows of a matrix by the model's own cut points, equal ones once; None where the trees are too large."""
-        from prodromal.trees import code_rows
-
-        self.check_matrix(matrix)
-        return code_rows(self.predictor.book, matrix.values, once=True) if self.predictor else None
-
-    def margin(self, matrix: FeatureMatrix, coded: CodedRows | None = None) -> npt.NDArray[np.float32]:
+    def margin(self, matrix: FeatureMatrix) -> npt.NDArray[np.float32]:
         """The trees' output, shape (n_rows,), before slope and normalisation; the bits are the library's own.
 
         Parameters
         ----------
         matrix : FeatureMatrix
             Built by this model's plan.
-        coded : CodedRows, optional
-            What ``code`` made of it, where it is at hand.
         """
-        rows = coded or self.code(matrix)
-        if self.predictor is None or rows is None:
+        from prodromal.trees import code_rows
+
+        self.check_matrix(matrix)
+        if self.predictor is None:
             return np.asarray(self.booster.inplace_predict(matrix.values, predict_type="margin"), dtype=np.float32)
-        return self.predictor.margins(rows)
+        return self.predictor.margins(code_rows(self.predictor.book, matrix.values, once=True))
 
     def offset(self, age_years: npt.ArrayLike, sex: npt.ArrayLike) -> _Floats:
         """What normalisation adds to a score: minus c(a, s), shape (n_rows,)."""
@@ -145,26 +138,32 @@ class RiskModel:
         """
         import pandas as pd
 
-        found = self.scored(matrix, persons)
+        found = self.scored(self.margin(matrix), persons, matrix.person_row, matrix.days)
         keys = {"person_id": matrix.person_id, "index_date": matrix.index_date.astype("datetime64[s]")}
         flags = np.asarray(FLAG_TEXTS, dtype=object)[found.marks]
         return pd.DataFrame({**keys, **found.numbers, "flags": flags})
 
-    def scored(self, matrix: FeatureMatrix, persons: Persons, margin: npt.NDArray[np.float32] | None = None) -> Scored:
+    def scored(
+        self,
+        margin: npt.NDArray[np.float32],
+        persons: Persons,
+        rows: npt.NDArray[np.int64],
+        days: npt.NDArray[np.int32],
+    ) -> Scored:
         """Score people, as columns.
 
         Parameters
         ----------
-        matrix : FeatureMatrix
-            Built by this model's plan.
+        margin : ndarray of float32, shape (n_rows,)
+            The trees' output for each.
         persons : Persons
-            Those that ``matrix.person_row`` counts.
-        margin : ndarray of float32, shape (n_rows,), optional
-            The trees' output, where it is at hand.
+            Of whom they are some.
+        rows : ndarray of int64, shape (n_rows,)
+            Which of `persons` they are.
+        days : ndarray of int32, shape (n_rows,)
+            Index dates as days since 1970-01-01.
         """
-        rows = matrix.person_row
-        margin = self.margin(matrix) if margin is None else margin
-        age, sex = persons.age_years(rows, matrix.days), persons.sex[rows].astype(np.int64)
+        age, sex = persons.age_years(rows, days), persons.sex[rows].astype(np.int64)
         score = self.slope * margin.astype(np.float64) + self.offset(age, sex)
         percentile = np.searchsorted(self.reference, score, side="right") / len(self.reference) * 100
         return Scored(
@@ -172,7 +171,7 @@ class RiskModel:
             self.population.risk(score, age_years=age, sex=sex, **self._time),
             self._average_risk[sex, np.clip(age, 0, AGES - 1)],
             percentile,
-            self._marks(matrix, persons, age),
+            self._marks(persons, rows, days, age),
         )
 
     @property
@@ -185,17 +184,18 @@ class RiskModel:
         age, sex = np.meshgrid(np.arange(AGES), np.arange(3))
         return self.population.risk(np.zeros(age.shape), age_years=age, sex=sex, **self._time)
 
-    def _marks(self, matrix: FeatureMatrix, persons: Persons, age: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
+    def _marks(
+        self, persons: Persons, rows: npt.NDArray[np.int64], days: npt.NDArray[np.int32], age: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.uint8]:
         low, high = self.training.get("age_range", [0, 200])
-        rows = matrix.person_row
-        history = matrix.days - persons.observed_from[rows]
+        history = days - persons.observed_from[rows]
         marks = np.zeros(len(rows), dtype=np.uint8)
         for bit, mask in enumerate(
             (
                 (age < low) | (age > high),
                 persons.sex[rows] == 2,
                 history < self.outcome.min_history_days,
-                matrix.days > persons.observed_to[rows] + 1,
+                days > persons.observed_to[rows] + 1,
             )
         ):
             marks |= mask.astype(np.uint8) << bit

@@ -114,19 +114,20 @@ def count_use(
         How many people each row stands for.
     """
     values = matrix if isinstance(matrix, np.ndarray) else matrix.values
-    known = np.flatnonzero(np.asarray(sex) < 2)
-    band = np.searchsorted(AGE_ENDS[1:-1], np.asarray(age)[known], side="right")
-    cell = np.asarray(sex)[known].astype(np.int64) * (len(AGE_ENDS) - 1) + band
-    used = [~np.isnan(values[known, column]) for column in columns]
-    rows = _counted(cell, used, np.ones(len(known)))
-    if weight is None:
-        return rows
-    return replace(_counted(cell, used, np.asarray(weight, dtype=np.float64)[known]), rows=rows)
+    band = np.searchsorted(AGE_ENDS[1:-1], np.asarray(age), side="right")
+    cell = np.where(np.asarray(sex) < 2, np.asarray(sex, dtype=np.int64) * (len(AGE_ENDS) - 1) + band, CELLS)
+    used = [np.flatnonzero(~np.isnan(values[:, column])) for column in columns]
+    rows = _counted(cell, used, None)
+    return rows if weight is None else replace(_counted(cell, used, np.asarray(weight, dtype=np.float64)), rows=rows)
 
 
-def _counted(cell: npt.NDArray[np.int64], used: list[npt.NDArray[np.bool_]], weight: npt.NDArray[np.float64]) -> Use:
-    users = [np.bincount(cell, weight * group, CELLS) for group in used]
-    return Use(np.bincount(cell, weight, CELLS), np.array(users, dtype=np.float64).reshape(len(used), CELLS).T)
+def _counted(
+    cell: npt.NDArray[np.int64], used: list[npt.NDArray[np.int64]], weight: npt.NDArray[np.float64] | None
+) -> Use:
+    every = np.bincount(cell, weight, CELLS + 1)
+    users = [np.bincount(cell[group], None if weight is None else weight[group], CELLS + 1) for group in used]
+    by_group = np.array(users, dtype=np.float64).reshape(len(used), CELLS + 1)
+    return Use(every[:CELLS].astype(np.float64), by_group[:, :CELLS].T)
 
 
 def expected_users(reference: Mapping[str, Any], people: npt.NDArray[np.float64], name: str) -> float | None:

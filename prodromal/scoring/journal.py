@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from prodromal.files import atomic_file, sha256, write_text
 from prodromal.held import LOCK, beside, drop, held
 from prodromal.scoring.account import ScoringAccount
@@ -14,7 +16,6 @@ from prodromal.scoring.drift import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
 __all__ = ["Journal", "PartDone"]
@@ -66,7 +67,12 @@ class Journal:
 
     def part(self, number: int) -> Path:
         """The file of a part."""
-        return self.folder / f"part-{number:05d}.parquet"
+        return self.folder / f"part-{number:05d}.arrow"
+
+    def table(self, number: int) -> pa.Table:
+        """Read a part."""
+        with pa.OSFile(str(self.part(number))) as file, pa.ipc.open_stream(file) as stream:
+            return stream.read_all()
 
     def done(self, number: int) -> PartDone | None:
         """What is known of a part that an earlier run finished; None if there is none, or its file was changed."""
@@ -78,9 +84,15 @@ class Journal:
             return None
         return PartDone(ScoringAccount(**facts["account"]), Seen.from_dict(facts["seen"]))
 
-    def writing(self, number: int) -> AbstractContextManager[Path]:
-        """Yields the file to write a part to; it takes its name when the block ends without an error."""
-        return atomic_file(self.part(number))
+    @contextmanager
+    def writing(self, number: int, schema: pa.Schema) -> Iterator[pa.RecordBatchStreamWriter]:
+        """Yield what writes a part, plainly, for it is soon read again; it is there when the block ends without error."""
+        with (
+            atomic_file(self.part(number)) as path,
+            pa.OSFile(str(path), "wb") as file,
+            pa.ipc.new_stream(file, schema) as writer,
+        ):
+            yield writer
 
     def finish_part(self, number: int, done: PartDone) -> None:
         """Note a part as done; without the note it would be made again."""

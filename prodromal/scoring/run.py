@@ -7,6 +7,7 @@ import io
 import math
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,12 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prodromal import __version__
-from prodromal.errors import NotEstimable, OutputError
+from prodromal.errors import NotEstimable
 from prodromal.features.ahead import ahead, pool
 from prodromal.features.arrow import column_of
 from prodromal.features.index_dates import IndexDates
 from prodromal.files import atomic_file, sweep, write_text
-from prodromal.register.parquet import read_table
 from prodromal.scoring.account import ScoringAccount
 from prodromal.scoring.diagnosed import Diagnosed
 from prodromal.scoring.drift import Drift, Seen, drift_table
@@ -106,16 +106,21 @@ def score_register(
     with Journal.open(output, job) as journal:
         for path in (output, drift_beside(output)):
             sweep(path)
-        parts = _score_parts(work, journal, dates, threads, progress)
-        of_parts = [part.account for part in parts.values()]
-        account = ScoringAccount.total([ScoringAccount(sum(unknown.values()), 0, unknown), *of_parts])
-        if account.scored:
-            _write_drift(work, [part.seen for part in parts.values()], account.scored, drift_beside(output))
-            with_people = [number for number, part in parts.items() if part.account.scored]
-            _publish(journal, with_people, output, facts, is_ordered=is_ordered)
+        done: list[PartDone] = []
+        scored = _with_people(_score_parts(work, journal, dates, threads, progress), done)
+        with atomic_file(output) as path:
+            _write(_in_order(journal, scored) if is_ordered else _by_position(journal, scored), path, facts)
+            account = ScoringAccount.total(
+                [ScoringAccount(sum(unknown.values()), 0, unknown), *(part.account for part in done)]
+            )
+            if account.scored:
+                _write_drift(work, [part.seen for part in done], account.scored, drift_beside(output))
+            else:
+                journal.drop()
+                raise NotEstimable(
+                    f"none of the {account.asked} people asked for can be scored ({_list(account.refused)})"
+                )
         journal.drop()
-    if not account.scored:
-        raise NotEstimable(f"none of the {account.asked} people asked for can be scored ({_list(account.refused)})")
     return account
 
 
@@ -136,42 +141,48 @@ class PartWork:
         self.register.verify_part(asked.part)
         kept, refused = refuse_of_part(asked, self._diagnosed)
         account = ScoringAccount(len(asked.day), len(kept.day), refused)
-        with journal.writing(number) as path:
-            seen = self._write(kept, path)
+        with journal.writing(number, self._schema(kept)) as writer:
+            seen = self._write(kept, writer)
         done = PartDone(account, seen)
         journal.finish_part(number, done)
         return done
 
-    def _write(self, kept: Asked, path: Path) -> Seen:
+    def _schema(self, kept: Asked) -> pa.Schema:
         schema = self.scorer.schema(pa.int64() if kept.people.ids.dtype.kind == "i" else pa.string())
-        if self.with_position:
-            schema = schema.append(pa.field(_POSITION, pa.int64()))
+        return schema.append(pa.field(_POSITION, pa.int64())) if self.with_position else schema
+
+    def _write(self, kept: Asked, writer: pa.RecordBatchStreamWriter) -> Seen:
         whole = Seen.total(len(self.scorer.use_names), [])
-        with _writer(path, schema) as writer:
-            if not len(kept.day):
-                return whole
-            history = self.scorer.builder.reader.read(kept.part, kept.rows)
-            row = 0
-            for table, seen in self.scorer.score(kept.people, history, kept.person, kept.day):
-                whole += seen
-                places = column_of(kept.position[row : row + len(table)])
-                writer.write_table(table.append_column(_POSITION, places) if self.with_position else table)
-                row += len(table)
+        if not len(kept.day):
+            return whole
+        history = self.scorer.builder.reader.read(kept.part, kept.rows)
+        row = 0
+        for table, seen in self.scorer.score(kept.people, history, kept.person, kept.day):
+            whole += seen
+            places = column_of(kept.position[row : row + len(table)])
+            writer.write_table(table.append_column(_POSITION, places) if self.with_position else table)
+            row += len(table)
         return whole
 
 
 def _score_parts(
     work: PartWork, journal: Journal, dates: Dates, threads: int, progress: Callable[[int, int], None] | None
-) -> dict[int, PartDone]:
+) -> Iterator[tuple[int, PartDone]]:
     parts = len(work.register.parts)
-    finished: dict[int, PartDone] = {}
     with pool(threads) as executor:
         jobs = _jobs(work, journal, dates)
-        for done, (number, part) in enumerate(ahead(executor, jobs, depth=threads), start=1):
-            finished[number] = part
+        for finished, (number, part) in enumerate(ahead(executor, jobs, depth=threads), start=1):
+            yield number, part
             if progress:
-                progress(done, parts)
-    return finished
+                progress(finished, parts)
+
+
+def _with_people(parts: Iterator[tuple[int, PartDone]], done: list[PartDone]) -> Iterator[int]:
+    """Numbers of the parts of which anybody was scored; what is known of every part goes to `done`."""
+    for number, part in parts:
+        done.append(part)
+        if part.account.scored:
+            yield number
 
 
 def _jobs(work: PartWork, journal: Journal, dates: Dates) -> Iterator[Callable[[], tuple[int, PartDone]]]:
@@ -209,29 +220,27 @@ def _number(value: object) -> object:
     return value
 
 
-def _publish(journal: Journal, parts: list[int], output: Path, facts: Mapping[str, str], *, is_ordered: bool) -> None:
-    with atomic_file(output) as path:
-        tables = _in_order(journal, parts) if is_ordered else _by_position(journal, parts)
-        first = next(tables)
-        try:
-            with _writer(path, first.schema.with_metadata(dict(facts))) as writer:
-                writer.write_table(first)
-                for table in tables:
-                    writer.write_table(table)
-        except pa.ArrowException as error:
-            raise OutputError(f"cannot write {output}: {error}") from error
-
-
-def _in_order(journal: Journal, parts: list[int]) -> Iterator[pa.Table]:
+def _in_order(journal: Journal, parts: Iterator[int]) -> Iterator[pa.Table]:
     for number in parts:
-        yield read_table(journal.part(number))
+        yield journal.table(number)
 
 
-def _by_position(journal: Journal, parts: list[int]) -> Iterator[pa.Table]:
+def _by_position(journal: Journal, parts: Iterator[int]) -> Iterator[pa.Table]:
     """Everything, in the order asked; whoever holds the index dates in memory can hold their risks."""
-    whole = pa.concat_tables([read_table(journal.part(number)) for number in parts])
-    order = np.argsort(whole.column(_POSITION).to_numpy(), kind="stable")
-    yield whole.drop_columns([_POSITION]).unify_dictionaries().take(column_of(order))
+    tables = [journal.table(number) for number in list(parts)]
+    if tables:
+        whole = pa.concat_tables(tables)
+        order = np.argsort(whole.column(_POSITION).to_numpy(), kind="stable")
+        yield whole.drop_columns([_POSITION]).unify_dictionaries().take(column_of(order))
+
+
+def _write(tables: Iterator[pa.Table], path: Path, facts: Mapping[str, str]) -> None:
+    """Write tables to a file, each as soon as it is there; no file where there is no table."""
+    first = next(tables, None)
+    if first is not None:
+        with _writer(path, first.schema.with_metadata(dict(facts))) as writer:
+            for table in chain([first], tables):
+                writer.write_table(table)
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

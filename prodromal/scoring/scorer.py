@@ -12,23 +12,26 @@ from prodromal.explain.reasons import top_reasons
 from prodromal.features.arrow import column_of, texts_of
 from prodromal.features.building import Builder
 from prodromal.risk.scored import FLAG_TEXTS, FLAGS
-from prodromal.risk.use import count_use, use_columns
+from prodromal.risk.use import Use, count_use, use_columns
 from prodromal.scoring.drift import Seen
+from prodromal.trees import code_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy.typing as npt
 
-    from prodromal.features import FeatureMatrix
     from prodromal.features.kernels import History
     from prodromal.register import Persons
     from prodromal.risk import RiskModel
-    from prodromal.risk.scored import Scored
+
+    _Predicted = tuple[npt.NDArray[np.float32], npt.NDArray[np.float64] | None, Use]
 
 __all__ = ["Scorer"]
 
 ROWS_PER_BLOCK = 50_000
+# So few that their features are turned into codes while they are in the processor's cache.
+ROWS_PER_MATRIX = 4_096
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -82,28 +85,62 @@ class Scorer:
         """The tables of ``tables``, each with what was seen of its people."""
         for low in range(0, len(days), ROWS_PER_BLOCK):
             rows = slice(low, low + ROWS_PER_BLOCK)
-            yield self._score(self.builder.matrix(people, history, person[rows], days[rows]), people)
+            yield self._score(people, history, person[rows], days[rows])
 
-    def _score(self, matrix: FeatureMatrix, people: Persons) -> tuple[pa.Table, Seen]:
-        coded = self.model.code(matrix)
-        margin = self.model.margin(matrix, coded)
-        found = self.model.scored(matrix, people, margin)
+    def _score(
+        self, people: Persons, history: History, person: npt.NDArray[np.int64], days: npt.NDArray[np.int32]
+    ) -> tuple[pa.Table, Seen]:
+        predict = self._predict_codes if self._in_codes else self._predict
+        margin, values, use = predict(people, history, person, days)
+        found = self.model.scored(margin, people, person, days)
         columns = {
-            "person_id": column_of(matrix.person_id),
-            "index_date": column_of(matrix.index_date.astype("datetime64[s]")),
-            **{name: column_of(values) for name, values in found.numbers.items()},
+            "person_id": column_of(people.ids[person]),
+            "index_date": column_of(days.astype("datetime64[D]").astype("datetime64[s]")),
+            **{name: column_of(numbers) for name, numbers in found.numbers.items()},
             "flags": _texts(np.asarray(FLAG_TEXTS, dtype=object), found.marks),
         }
-        if self._explainer is not None:
-            values = self._explainer.explain(matrix, people, coded=coded, margin=margin).values
-            for number, (texts, places) in enumerate(top_reasons(values, self._explainer.labels, self._shown), start=1):
+        if self._explainer is not None and values is not None:
+            reasons = top_reasons(values, self._explainer.labels, self._shown)
+            for number, (texts, places) in enumerate(reasons, start=1):
                 columns[f"reason_{number}"] = _texts(texts, places)
-        return pa.table(columns, schema=self.schema(columns["person_id"].type)), self._seen(matrix, people, found)
+        flagged = np.array([(found.marks >> bit & 1).sum() for bit in range(len(FLAGS))], dtype=np.int64)
+        return pa.table(columns, schema=self.schema(columns["person_id"].type)), Seen(use, flagged)
 
-    def _seen(self, matrix: FeatureMatrix, people: Persons, found: Scored) -> Seen:
-        rows = matrix.person_row
-        use = count_use(matrix, self._use_columns, people.age_years(rows, matrix.days), people.sex[rows])
-        return Seen(use, np.array([(found.marks >> bit & 1).sum() for bit in range(len(FLAGS))], dtype=np.int64))
+    @property
+    def _in_codes(self) -> bool:
+        return self.model.predictor is not None and (self._explainer is None or self._explainer.takes_codes)
+
+    def _predict_codes(
+        self, people: Persons, history: History, person: npt.NDArray[np.int64], days: npt.NDArray[np.int32]
+    ) -> _Predicted:
+        """From codes of the features, of which only a few rows are there at a time."""
+        predictor = self.model.predictor
+        assert predictor is not None
+        age, sex = people.age_years(person, days), people.sex[person]
+        use = Use.none(len(self.use_names))
+
+        def blocks() -> Iterator[npt.NDArray[np.float32]]:
+            nonlocal use
+            for low in range(0, len(days), ROWS_PER_MATRIX):
+                rows = slice(low, low + ROWS_PER_MATRIX)
+                matrix = self.builder.matrix(people, history, person[rows], days[rows])
+                use += count_use(matrix, self._use_columns, age[rows], sex[rows])
+                yield matrix.values
+
+        coded = code_blocks(predictor.book, blocks(), once=True)
+        margin = predictor.margins(coded)
+        offset = self.model.offset(age, sex)
+        values = self._explainer.of_coded(coded, margin, offset) if self._explainer else None
+        return margin, values, use
+
+    def _predict(
+        self, people: Persons, history: History, person: npt.NDArray[np.int64], days: npt.NDArray[np.int32]
+    ) -> _Predicted:
+        """From the features, where the trees are too large for codes."""
+        matrix = self.builder.matrix(people, history, person, days)
+        values = self._explainer.explain(matrix, people).values if self._explainer else None
+        use = count_use(matrix, self._use_columns, people.age_years(person, days), people.sex[person])
+        return self.model.margin(matrix), values, use
 
     @property
     def _shown(self) -> int:

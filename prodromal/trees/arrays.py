@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Bytes", "CodeBook", "Floats", "Ints", "SplitCodes"]
+__all__ = ["Bytes", "CodeBook", "Floats", "Ints", "SplitCodes", "Steps"]
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -31,3 +31,16 @@ class SplitCodes(NamedTuple):
     column: Ints
     bound: Bytes
     shift: Bytes
+
+
+class Steps(NamedTuple):
+    """A tree from its leaves to its root: a split says which of two leaves a row reaches, the left or the right one.
+
+    ``left`` and ``right`` are numbers of leaves within the tree, or -1 where splits below say which; their answers
+    stand at places ``2 d`` and ``2 d + 1``, ``d`` levels below the root, and ``place`` is where this one's goes. The
+    root's is 0.
+    """
+
+    place: Ints
+    left: Ints
+    right: Ints

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     from prodromal.trees.arrays import Bytes, CodeBook, Ints
 
-__all__ = ["CodedRows", "code_rows"]
+__all__ = ["CodedRows", "code_blocks", "code_rows"]
 
 _ROWS_PER_BLOCK = 512
 _WORTHWHILE = 0.8
@@ -58,22 +60,34 @@ def code_rows(book: CodeBook, rows: npt.NDArray[np.float32], *, once: bool) -> C
     once : bool
         Keep equal rows once, where that leaves less than four fifths of them.
     """
+    return code_blocks(book, [rows], once=once)
+
+
+def code_blocks(book: CodeBook, blocks: Iterable[npt.NDArray[np.float32]], *, once: bool) -> CodedRows:
+    """Code the rows of a matrix that comes in blocks, at least one; see ``code_rows``."""
     from prodromal.trees.encode import encode_all
 
-    codes = encode_all(rows, _ROWS_PER_BLOCK, book)
+    several = [encode_all(rows, _ROWS_PER_BLOCK, book) for rows in blocks]
+    codes = several[0] if len(several) == 1 else np.concatenate(several, axis=1)
     if once:
-        distinct, place = np.unique(_stand_ins(codes), return_inverse=True)
-        if len(distinct) < _WORTHWHILE * len(rows):
+        mixed = _hash(codes)
+        if _count_distinct(mixed) < _WORTHWHILE * codes.shape[1]:  # there are at least as many distinct rows
+            distinct, place = np.unique(_stand_ins(codes, mixed), return_inverse=True)
             return CodedRows(np.ascontiguousarray(codes[:, distinct]), place)
     return CodedRows(codes, None)
 
 
-def _stand_ins(codes: Bytes) -> Ints:
+def _count_distinct(values: npt.NDArray[np.uint64]) -> int:
+    ordered = np.sort(values)
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + 1
+
+
+def _stand_ins(codes: Bytes, mixed: npt.NDArray[np.uint64]) -> Ints:
     """For each row, the first row with the same codes.
 
     Rows are brought together by a hash; where two that differ share one, the later stands for itself.
     """
-    _, first, place = np.unique(_hash(codes), return_index=True, return_inverse=True)
+    _, first, place = np.unique(mixed, return_index=True, return_inverse=True)
     found = first[place].astype(np.int64)
     later = np.flatnonzero(found != np.arange(codes.shape[1]))
     same = np.ones(len(later), np.bool_)
@@ -84,8 +98,6 @@ def _stand_ins(codes: Bytes) -> Ints:
 
 
 def _hash(codes: Bytes) -> npt.NDArray[np.uint64]:
-    """FNV-1a, one byte a column."""
-    mixed = np.full(codes.shape[1], 0xCBF29CE484222325, np.uint64)
-    for column in codes:
-        mixed = (mixed ^ column) * np.uint64(0x100000001B3)
-    return mixed
+    from prodromal.trees.encode import mix
+
+    return mix(codes, _ROWS_PER_BLOCK)

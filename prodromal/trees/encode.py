@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from prodromal.trees.arrays import Bytes, CodeBook, SplitCodes
 
-__all__ = ["compare", "encode", "encode_all"]
+__all__ = ["compare", "encode", "encode_all", "mix"]
 
 MISSING = np.uint8(255)
 LEFT = np.uint8(255)
@@ -51,6 +51,22 @@ def encode_all(matrix: npt.NDArray[np.float32], block: int, book: CodeBook) -> B
             for r in range(rows):
                 every[column, row + r] = code[column, r]
     return every
+
+
+@compiled
+def mix(codes: Bytes, block: int) -> npt.NDArray[np.uint64]:
+    """Return a hash of each row, coded as ``codes[column, row]``: FNV-1a, one byte a column."""
+    mixed = np.full(codes.shape[1], 0xCBF29CE484222325, np.uint64)
+    for row in range(0, codes.shape[1], block):
+        for column in range(codes.shape[0]):
+            _mix_in(codes[column, row : row + block], mixed[row : row + block])
+    return mixed
+
+
+@compiled
+def _mix_in(code: Bytes, mixed: npt.NDArray[np.uint64]) -> None:
+    for r in range(mixed.size):
+        mixed[r] = (mixed[r] ^ np.uint64(code[r])) * np.uint64(0x100000001B3)
 
 
 @compiled

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prodromal.trees.arrays import Steps
 from prodromal.trees.codes import code_splits
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Predictor"]
 
-_ROWS_PER_BLOCK = 512
-_MOST_LEAVES = 64
+_ROWS_PER_BLOCK = 2048
+_MOST_LEAVES = 256
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class Predictor:
     ----------
     book, splits : CodeBook, SplitCodes
         Cut points, and the code column and bound of every split.
+    steps : Steps
+        What each split chooses between; within a tree, a split comes behind those below it.
     split_from, leaf_from : ndarray of int64, shape (n_trees + 1,)
         Where each tree's splits and leaves begin.
-    left_leaves : ndarray of uint64, shape (n_splits,)
-        The leaves of its tree, one bit each from left to right, that a row cannot reach if it goes right at the split.
     value : ndarray of float32, shape (n_leaves,)
         From left to right within each tree.
     base_margin : float
@@ -41,33 +42,34 @@ class Predictor:
 
     Notes
     -----
-    A row's leaf is the leftmost one that no split which sends it right has ruled out (QuickScorer). Leaves are added in
-    the order of trees in single precision, as the library does it.
+    A row's leaf is found from below: every split picks the leaf of its left or of its right side, one byte a row.
+    Leaves are added in the order of trees in single precision, as the library does it.
     """
 
     book: CodeBook
     splits: SplitCodes
+    steps: Steps
     split_from: Ints
     leaf_from: Ints
-    left_leaves: npt.NDArray[np.uint64]
     value: npt.NDArray[np.float32]
     base_margin: float
 
     @classmethod
     def of(cls, forest: Forest) -> Predictor | None:
-        """Make a forest ready; None where a tree has more than 64 leaves."""
+        """Make a forest ready; None where a tree has more than 256 leaves."""
         trees = [_walk(forest, int(root)) for root in forest.roots]
-        if any(len(leaves) > _MOST_LEAVES for _, _, leaves in trees):
+        if any(len(leaves) > _MOST_LEAVES for _, leaves in trees):
             return None
-        nodes = np.array([node for splits, _, _ in trees for node in splits], dtype=np.int64)
-        leaves = np.array([leaf for _, _, found in trees for leaf in found], dtype=np.int64)
+        walked = np.array([step for steps, _ in trees for step in steps], dtype=np.int64).reshape(-1, 4)
+        leaves = np.array([leaf for _, found in trees for leaf in found], dtype=np.int64)
+        nodes, *choices = np.ascontiguousarray(walked.T)
         book, splits = code_splits(forest.feature[nodes], forest.threshold[nodes], forest.default_left[nodes])
         return cls(
             book,
             splits,
-            np.cumsum([0, *(len(own) for own, _, _ in trees)], dtype=np.int64),
-            np.cumsum([0, *(len(found) for _, _, found in trees)], dtype=np.int64),
-            np.array([mask for _, masks, _ in trees for mask in masks], dtype=np.uint64),
+            Steps(*choices),
+            np.cumsum([0, *(len(steps) for steps, _ in trees)], dtype=np.int64),
+            np.cumsum([0, *(len(found) for _, found in trees)], dtype=np.int64),
             forest.threshold[leaves],
             forest.base_margin,
         )
@@ -77,27 +79,25 @@ class Predictor:
         from prodromal.trees.descend import descend
 
         out = np.full(rows.distinct, self.base_margin, dtype=np.float32)
-        descend(
-            rows.codes, _ROWS_PER_BLOCK, self.splits, self.split_from, self.leaf_from, self.left_leaves, self.value, out
-        )
+        descend(rows.codes, _ROWS_PER_BLOCK, self.splits, self.steps, self.split_from, self.leaf_from, self.value, out)
         return rows.spread(out)
 
 
-def _walk(forest: Forest, root: int) -> tuple[list[int], list[int], list[int]]:
-    """Splits of a tree, the bits of the leaves to the left of each, and its leaves from left to right."""
-    splits: list[int] = []
-    masks: list[int] = []
+def _walk(forest: Forest, root: int) -> tuple[list[tuple[int, int, int, int]], list[int]]:
+    """Splits of a tree from below, each with its place, left and right as in ``Steps``, and leaves from the left."""
+    steps: list[tuple[int, int, int, int]] = []
     leaves: list[int] = []
-    first_leaf: dict[int, int] = {}
-    waiting = [(root, False)]
+    number: dict[int, int] = {}
+    waiting = [(root, 0, False)]
     while waiting:
-        node, left_is_done = waiting.pop()
-        if forest.left[node] < 0:
+        node, place, is_below_done = waiting.pop()
+        left, right = int(forest.left[node]), int(forest.right[node])
+        if left < 0:
+            number[node] = len(leaves)
             leaves.append(node)
-        elif left_is_done:
-            splits.append(node)
-            masks.append((1 << len(leaves)) - (1 << first_leaf[node]))
+        elif is_below_done:
+            steps.append((node, place, number.get(left, -1), number.get(right, -1)))
         else:
-            first_leaf[node] = len(leaves)
-            waiting += [(int(forest.right[node]), False), (node, True), (int(forest.left[node]), False)]
-    return splits, masks, leaves
+            below = 2 * (place // 2 + 1)
+            waiting += [(node, place, True), (right, below + 1, False), (left, below, False)]
+    return steps, leaves

@@ -26,34 +26,50 @@ def test_the_bits_of_the_library(model):
 
 
 def deep(booster):
+    return most_leaves(booster) > 256
+
+
+def most_leaves(booster):
     frame = booster.trees_to_dataframe()
-    return (frame["Feature"] == "Leaf").groupby(frame["Tree"]).sum().max() > 64
+    return (frame["Feature"] == "Leaf").groupby(frame["Tree"]).sum().max()
 
 
-def trained(depth, rows=4000):
+def trained(rows=4000, **growth):
     rng = np.random.default_rng(1)
     matrix = rng.normal(size=(rows, 5)).astype(np.float32)
+    matrix[rng.random(matrix.shape) < 0.1] = np.nan
     data = xgboost.DMatrix(matrix, rng.normal(size=rows))
-    return xgboost.train({"max_depth": depth, "lambda": 0, "min_child_weight": 0, "nthread": 1}, data, 3), matrix
+    parameters = {"lambda": 0, "min_child_weight": 0, "nthread": 1, "tree_method": "hist", "max_bin": 2000, **growth}
+    return xgboost.train(parameters, data, 3), matrix
 
 
-def test_trees_of_64_leaves_are_predicted_and_larger_ones_refused():
-    booster, matrix = trained(6)
-    assert (
-        margins(booster, matrix, once=True).tobytes()
-        == booster.inplace_predict(matrix, predict_type="margin").tobytes()
-    )
-    assert Predictor.of(read_forest(trained(8)[0])) is None
+LOPSIDED = {"grow_policy": "lossguide", "max_depth": 0}
+
+
+@pytest.mark.parametrize(
+    ("growth", "leaves"),
+    [({"max_depth": 6}, 40), ({"max_depth": 8}, 100), ({**LOPSIDED, "max_leaves": 256}, 256)],
+    ids=["depth 6", "depth 8", "256 leaves"],
+)
+def test_large_trees_give_the_bits_of_the_library(growth, leaves):
+    booster, matrix = trained(**growth)
+    assert most_leaves(booster) >= leaves
+    expected = booster.inplace_predict(matrix, predict_type="margin")
+    assert margins(booster, matrix, once=True).tobytes() == expected.tobytes()
+
+
+def test_trees_of_more_than_256_leaves_are_left_to_the_library():
+    assert Predictor.of(read_forest(trained(**LOPSIDED, max_leaves=257)[0])) is None
 
 
 @pytest.mark.parametrize("shift", [-1, 1])
 def test_sabotage_a_shifted_leaf_is_another_margin(monkeypatch, shift):
-    booster, matrix = trained(4)
+    booster, matrix = trained(max_depth=4)
     walk = predictor._walk
 
     def shifted(forest, root):
-        splits, masks, leaves = walk(forest, root)
-        return splits, masks, leaves[shift:] + leaves[:shift]
+        steps, leaves = walk(forest, root)
+        return steps, leaves[shift:] + leaves[:shift]
 
     monkeypatch.setattr(predictor, "_walk", shifted)
     assert not np.array_equal(

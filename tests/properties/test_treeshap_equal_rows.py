@@ -46,6 +46,7 @@ def test_each_row_stands_for_itself_or_is_equal_to_its_stand_in(model):
     prepared = TreeShap.of(booster)
     book = prepared.tables.book
     twice = np.concatenate([rows, rows])
-    found = coded._stand_ins(code_rows(book, twice, once=False).codes)
+    codes = code_rows(book, twice, once=False).codes
+    found = coded._stand_ins(codes, coded._hash(codes))
     assert np.array_equal(found[: len(rows)], found[len(rows) :])
     assert (found[: len(rows)] <= np.arange(len(rows))).all()

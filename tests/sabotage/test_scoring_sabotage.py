@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -55,9 +56,10 @@ def test_a_journal_that_trusts_a_changed_part_publishes_it(ground, tmp_path, mon
     whole, output = tmp_path / "whole.parquet", tmp_path / "r.parquet"
     score(ground, whole)
     interrupted(ground, output)
-    (part,) = (tmp_path / ".r.parquet.run").glob("part-*.parquet")
-    table = pq.read_table(part)
-    pq.write_table(table.set_column(2, "score", [np.zeros(len(table))]), part)
+    (part,) = (tmp_path / ".r.parquet.run").glob("part-*.arrow")
+    table = pa.ipc.open_stream(part.read_bytes()).read_all()
+    with pa.ipc.new_stream(part, table.schema) as stream:
+        stream.write_table(table.set_column(2, table.schema.field("score"), [np.zeros(len(table))]))
     monkeypatch.setattr(journal, "sha256", lambda _: "the same")
     entry = part.with_suffix(".json")
     entry.write_text(entry.read_text().replace(entry.read_text().split('"sha256": "')[1][:64], "the same"))

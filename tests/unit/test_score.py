@@ -101,7 +101,7 @@ def test_parts_of_another_job_and_changed_parts_are_made_again(world, tmp_path):
     for reasons in (0, 1):
         with pytest.raises(KeyboardInterrupt):
             score_register(world.model, world.register, everyone(world), path, reasons=reasons, progress=stop)
-    (part,) = (tmp_path / ".r.parquet.run").glob("part-*.parquet")
+    (part,) = (tmp_path / ".r.parquet.run").glob("part-*.arrow")
     part.write_bytes(part.read_bytes()[:-1])
     score_register(world.model, world.register, everyone(world), path, reasons=1)
     assert path.read_bytes() == whole.read_bytes()
