@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from typing import Annotated, NoReturn
@@ -105,6 +106,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if show:
             show()
         sys.exit(error.exit_code)
+    finally:
+        # The collector need not look through what the system takes back a moment later; duckdb wants it to.
+        if arguments is None and "duckdb" not in sys.modules:
+            gc.freeze()
     sys.exit(code if isinstance(code, int) else 0)
 
 

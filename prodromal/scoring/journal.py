@@ -86,7 +86,7 @@ class Journal:
 
     @contextmanager
     def writing(self, number: int, schema: pa.Schema) -> Iterator[pa.RecordBatchStreamWriter]:
-        """Yield what writes a part, plainly, for it is soon read again; it is there when the block ends without error."""
+        """Yield what writes a part, plainly: it is soon read again. It is there when the block ends without error."""
         with (
             atomic_file(self.part(number)) as path,
             pa.OSFile(str(path), "wb") as file,
