@@ -127,7 +127,7 @@ class Scorer:
                 use += count_use(matrix, self._use_columns, age[rows], sex[rows])
                 yield matrix.values
 
-        coded = code_blocks(predictor.book, blocks(), once=True)
+        coded = code_blocks(predictor.book, blocks(), len(days), once=True)
         margin = predictor.margins(coded)
         offset = self.model.offset(age, sex)
         values = self._explainer.of_coded(coded, margin, offset) if self._explainer else None

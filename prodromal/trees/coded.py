@@ -60,18 +60,21 @@ def code_rows(book: CodeBook, rows: npt.NDArray[np.float32], *, once: bool) -> C
     once : bool
         Keep equal rows once, where that leaves less than four fifths of them.
     """
-    return code_blocks(book, [rows], once=once)
+    return code_blocks(book, [rows], len(rows), once=once)
 
 
-def code_blocks(book: CodeBook, blocks: Iterable[npt.NDArray[np.float32]], *, once: bool) -> CodedRows:
-    """Code the rows of a matrix that comes in blocks, at least one; see ``code_rows``."""
+def code_blocks(book: CodeBook, blocks: Iterable[npt.NDArray[np.float32]], n_rows: int, *, once: bool) -> CodedRows:
+    """Code the `n_rows` rows of a matrix that comes in blocks; see ``code_rows``."""
     from prodromal.trees.encode import encode_all
 
-    several = [encode_all(rows, _ROWS_PER_BLOCK, book) for rows in blocks]
-    codes = several[0] if len(several) == 1 else np.concatenate(several, axis=1)
+    codes = np.empty((len(book.feature), n_rows), dtype=np.uint8)
+    first = 0
+    for rows in blocks:
+        encode_all(rows, _ROWS_PER_BLOCK, book, first, codes)
+        first += len(rows)
     if once:
         mixed = _hash(codes)
-        if _count_distinct(mixed) < _WORTHWHILE * codes.shape[1]:  # there are at least as many distinct rows
+        if _count_distinct(mixed) < _WORTHWHILE * n_rows:  # there are at least as many distinct rows
             distinct, place = np.unique(_stand_ins(codes, mixed), return_inverse=True)
             return CodedRows(np.ascontiguousarray(codes[:, distinct]), place)
     return CodedRows(codes, None)

@@ -39,18 +39,16 @@ def encode(matrix: npt.NDArray[np.float32], row: int, rows: int, book: CodeBook,
 
 
 @compiled
-def encode_all(matrix: npt.NDArray[np.float32], block: int, book: CodeBook) -> Bytes:
-    """Return the codes of all rows, shape (n_columns, n_rows); by blocks, so that the rows stay in the cache."""
+def encode_all(matrix: npt.NDArray[np.float32], block: int, book: CodeBook, first: int, out: Bytes) -> None:
+    """Write the codes of all rows to ``out[column, first:]``; by blocks, so that the rows stay in the cache."""
     n_rows = matrix.shape[0]
-    every = np.empty((book.feature.size, n_rows), np.uint8)
     code = np.empty((book.feature.size, block), np.uint8)
     for row in range(0, n_rows, block):
         rows = min(block, n_rows - row)
         encode(matrix, row, rows, book, code)
         for column in range(book.feature.size):
             for r in range(rows):
-                every[column, row + r] = code[column, r]
-    return every
+                out[column, first + row + r] = code[column, r]
 
 
 @compiled
