@@ -221,7 +221,7 @@ def _number(value: object) -> object:
 
 
 def _in_order(journal: Journal, parts: Iterator[int]) -> Iterator[pa.Table]:
-    for number in parts:
+    for number in list(parts):  # all are done first: writing beside them would take memory for a third
         yield journal.table(number)
 
 
@@ -235,7 +235,7 @@ def _by_position(journal: Journal, parts: Iterator[int]) -> Iterator[pa.Table]:
 
 
 def _write(tables: Iterator[pa.Table], path: Path, facts: Mapping[str, str]) -> None:
-    """Write tables to a file, each as soon as it is there; no file where there is no table."""
+    """Write tables to a file; no file where there is no table."""
     first = next(tables, None)
     if first is not None:
         with _writer(path, first.schema.with_metadata(dict(facts))) as writer:
