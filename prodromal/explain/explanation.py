@@ -80,12 +80,7 @@ class Explanation:
     by: By
 
     def __post_init__(self) -> None:
-        error = np.abs(self.values.sum(axis=1) + self.base - self.score)
-        if len(error) and error.max() > _TOLERANCE:
-            raise DataError(
-                f"{int((error > _TOLERANCE).sum())} of {len(error)} explanations do not add up to the score "
-                f"(largest difference {error.max():.2g}, allowed {_TOLERANCE:g}); none is given"
-            )
+        _check_sums(self.values, self.base, self.score)
 
     @property
     def factors(self) -> _Floats:
@@ -158,7 +153,14 @@ class Explainer:
         self.labels, columns = columns_of(model.plan, by)
         self._shap = TreeShap.of(model.trees, groups=columns)
 
-    def explain(self, matrix: FeatureMatrix, persons: Persons, *, threads: int = 1) -> Explanation:
+    def explain(
+        self,
+        matrix: FeatureMatrix,
+        persons: Persons,
+        *,
+        margin: npt.NDArray[np.float32] | None = None,
+        threads: int = 1,
+    ) -> Explanation:
         """Explain the rows of a matrix.
 
         Parameters
@@ -167,6 +169,8 @@ class Explainer:
             Built by the model's plan.
         persons : Persons
             Those that ``matrix.person_row`` counts, for age and sex.
+        margin : ndarray of float32, shape (n_rows,), optional
+            What the model's ``margin`` gave, where it is at hand.
         threads : int
             Threads; the values do not depend on it.
 
@@ -186,7 +190,7 @@ class Explainer:
         Path-dependent TreeSHAP on the trees' margin, times the model's slope. What the normalisation by age and sex
         takes off the score is part of "Age and sex": it compares the person with others of the same age and sex.
         """
-        margin = self._model.margin(matrix)
+        margin = self._model.margin(matrix) if margin is None else margin
         found = self._shap.contributions(matrix.values, threads=threads, margins=margin, equal_rows_once=True)
         rows = matrix.person_row
         offset = self._model.offset(persons.age_years(rows, matrix.days), persons.sex[rows])
@@ -212,9 +216,12 @@ class Explainer:
         Raises
         ------
         DataError
-            If contributions do not add up to the margins to 1e-4.
+            If contributions do not add up to the scores to 1e-4.
         """
-        return self._values(self._shap.of_coded(rows, margins=margin), offset)
+        found = self._shap.of_coded(rows, margins=margin)
+        values, slope = self._values(found, offset), self._model.slope
+        _check_sums(values, slope * found.bias, slope * margin.astype(np.float64) + offset)
+        return values
 
     def _values(self, found: Contributions, offset: _Floats) -> _Floats:
         values: _Floats = self._model.slope * found.values.astype(np.float64)
@@ -259,6 +266,16 @@ def explain(
     except ValueError as error:
         raise DefinitionError(f"explanations by '{by}': it is one of {', '.join(b.value for b in By)}") from error
     return Explainer(model, by=chosen).explain(matrix, persons, threads=threads)
+
+
+def _check_sums(values: _Floats, base: float, score: _Floats) -> None:
+    error = np.abs(values.sum(axis=1) + base - score)
+    wrong = ~(error <= _TOLERANCE)
+    if wrong.any():
+        raise DataError(
+            f"{int(wrong.sum())} of {len(error)} explanations do not add up to the score "
+            f"(largest difference {error.max():.2g}, allowed {_TOLERANCE:g}); none is given"
+        )
 
 
 def columns_of(plan: FeaturePlan, by: By) -> tuple[tuple[str, ...], npt.NDArray[Any]]:

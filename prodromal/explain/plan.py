@@ -67,7 +67,8 @@ def plan_forest(forest: Forest, column_of: Ints) -> Plan | None:
     nodes = _number(forest, levels)
     is_split = forest.left[nodes.reached] >= 0
     splits, leaves = nodes.reached[is_split], nodes.reached[~is_split]
-    column = np.where(forest.left < 0, -1, column_of[np.where(forest.left < 0, 0, forest.feature)])
+    column = np.full(len(forest.left), -1, np.int64)
+    column[splits] = column_of[forest.feature[splits]]
     units, unit_leaf_from = _units(column, nodes, splits)
     return Plan(
         splits=splits[np.argsort(nodes.split_rank[splits])],

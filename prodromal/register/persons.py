@@ -19,6 +19,10 @@ NEVER = np.int32(2**31 - 1)
 UNKNOWN_DAY = np.int32(-(2**31))
 
 
+# What is known of all is looked up, unless fewer than this part of them are asked for.
+_SOME = 16
+
+
 def to_days(column: pa.ChunkedArray | pa.Array, missing: np.int32) -> npt.NDArray[np.int32]:
     """Dates as days since 1970-01-01, `missing` where there is none."""
     return np.asarray(pc.fill_null(column.cast(pa.int32()), int(missing)), dtype=np.int32)
@@ -103,7 +107,8 @@ class Persons:
 
         Someone born on 29 February turns a year older on 1 March of a common year.
         """
-        year, month_day = (part[rows] for part in self._born)
+        few = _SOME * len(rows) < len(self)
+        year, month_day = _calendar(self.birth[rows]) if few else (part[rows] for part in self._born)
         on_year, on_month_day = _calendar(days[:1] if len(days) and (days == days[0]).all() else days)
         ages = on_year - year - (on_month_day < month_day)
         return np.where(self.birth[rows] == UNKNOWN_DAY, np.int32(-1), ages)

@@ -107,12 +107,11 @@ class RiskModel:
         matrix : FeatureMatrix
             Built by this model's plan.
         """
-        from prodromal.trees import code_rows
-
         self.check_matrix(matrix)
         if self.predictor is None:
             return np.asarray(self.booster.inplace_predict(matrix.values, predict_type="margin"), dtype=np.float32)
-        return self.predictor.margins(code_rows(self.predictor.book, matrix.values, once=True))
+        coded = self.predictor.code([matrix.values], len(matrix))  # noqa: PD011  ours, not pandas'
+        return self.predictor.margins(coded)
 
     def offset(self, age_years: npt.ArrayLike, sex: npt.ArrayLike) -> _Floats:
         """What normalisation adds to a score: minus c(a, s), shape (n_rows,)."""

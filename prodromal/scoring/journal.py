@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from prodromal.errors import DataError
 from prodromal.files import atomic_file, sha256, write_text
 from prodromal.held import LOCK, beside, drop, held
 from prodromal.scoring.account import ScoringAccount
@@ -70,8 +72,21 @@ class Journal:
         return self.folder / f"part-{number:05d}.arrow"
 
     def table(self, number: int) -> pa.Table:
-        """Read a part."""
-        with pa.OSFile(str(self.part(number))) as file, pa.ipc.open_stream(file) as stream:
+        """Read a part that was noted as done.
+
+        Raises
+        ------
+        DataError
+            If it is missing, or was changed since.
+        """
+        file = self.part(number)
+        try:
+            held, noted = file.read_bytes(), json.loads(self._entry(number).read_text("utf-8"))["sha256"]
+        except OSError as error:
+            raise DataError(f"{file} cannot be read: {error.strerror}; give the same command again") from error
+        if _sha256(held) != noted:
+            raise DataError(f"{file} was changed since it was made; give the same command again")
+        with pa.ipc.open_stream(held) as stream:
             return stream.read_all()
 
     def done(self, number: int) -> PartDone | None:
@@ -115,3 +130,7 @@ class Journal:
                 file.unlink()
         if not same:
             write_text(path, text)
+
+
+def _sha256(held: bytes) -> str:
+    return hashlib.sha256(held).hexdigest()

@@ -7,7 +7,6 @@ import io
 import math
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prodromal import __version__
-from prodromal.errors import NotEstimable
+from prodromal.errors import NotEstimable, OutputError
 from prodromal.features.ahead import ahead, pool
 from prodromal.features.arrow import column_of
 from prodromal.features.index_dates import IndexDates
@@ -106,21 +105,16 @@ def score_register(
     with Journal.open(output, job) as journal:
         for path in (output, drift_beside(output)):
             sweep(path)
-        done: list[PartDone] = []
-        scored = _with_people(_score_parts(work, journal, dates, threads, progress), done)
-        with atomic_file(output) as path:
-            _write(_in_order(journal, scored) if is_ordered else _by_position(journal, scored), path, facts)
-            account = ScoringAccount.total(
-                [ScoringAccount(sum(unknown.values()), 0, unknown), *(part.account for part in done)]
-            )
-            if account.scored:
-                _write_drift(work, [part.seen for part in done], account.scored, drift_beside(output))
-            else:
-                journal.drop()
-                raise NotEstimable(
-                    f"none of the {account.asked} people asked for can be scored ({_list(account.refused)})"
-                )
+        parts = _score_parts(work, journal, dates, threads, progress)
+        of_parts = [part.account for part in parts.values()]
+        account = ScoringAccount.total([ScoringAccount(sum(unknown.values()), 0, unknown), *of_parts])
+        if account.scored:
+            _write_drift(work, [part.seen for part in parts.values()], account.scored, drift_beside(output))
+            with_people = [number for number, part in parts.items() if part.account.scored]
+            _publish(journal, with_people, output, facts, is_ordered=is_ordered)
         journal.drop()
+    if not account.scored:
+        raise NotEstimable(f"none of the {account.asked} people asked for can be scored ({_list(account.refused)})")
     return account
 
 
@@ -167,22 +161,16 @@ class PartWork:
 
 def _score_parts(
     work: PartWork, journal: Journal, dates: Dates, threads: int, progress: Callable[[int, int], None] | None
-) -> Iterator[tuple[int, PartDone]]:
+) -> dict[int, PartDone]:
     parts = len(work.register.parts)
+    finished: dict[int, PartDone] = {}
     with pool(threads) as executor:
         jobs = _jobs(work, journal, dates)
-        for finished, (number, part) in enumerate(ahead(executor, jobs, depth=threads), start=1):
-            yield number, part
+        for done, (number, part) in enumerate(ahead(executor, jobs, depth=threads), start=1):
+            finished[number] = part
             if progress:
-                progress(finished, parts)
-
-
-def _with_people(parts: Iterator[tuple[int, PartDone]], done: list[PartDone]) -> Iterator[int]:
-    """Numbers of the parts of which anybody was scored; what is known of every part goes to `done`."""
-    for number, part in parts:
-        done.append(part)
-        if part.account.scored:
-            yield number
+                progress(done, parts)
+    return finished
 
 
 def _jobs(work: PartWork, journal: Journal, dates: Dates) -> Iterator[Callable[[], tuple[int, PartDone]]]:
@@ -220,27 +208,29 @@ def _number(value: object) -> object:
     return value
 
 
-def _in_order(journal: Journal, parts: Iterator[int]) -> Iterator[pa.Table]:
-    for number in list(parts):  # all are done first: writing beside them would take memory for a third
+def _publish(journal: Journal, parts: list[int], output: Path, facts: Mapping[str, str], *, is_ordered: bool) -> None:
+    with atomic_file(output) as path:
+        tables = _in_order(journal, parts) if is_ordered else _by_position(journal, parts)
+        first = next(tables)
+        try:
+            with _writer(path, first.schema.with_metadata(dict(facts))) as writer:
+                writer.write_table(first)
+                for table in tables:
+                    writer.write_table(table)
+        except pa.ArrowException as error:
+            raise OutputError(f"cannot write {output}: {error}") from error
+
+
+def _in_order(journal: Journal, parts: list[int]) -> Iterator[pa.Table]:
+    for number in parts:
         yield journal.table(number)
 
 
-def _by_position(journal: Journal, parts: Iterator[int]) -> Iterator[pa.Table]:
+def _by_position(journal: Journal, parts: list[int]) -> Iterator[pa.Table]:
     """Everything, in the order asked; whoever holds the index dates in memory can hold their risks."""
-    tables = [journal.table(number) for number in list(parts)]
-    if tables:
-        whole = pa.concat_tables(tables)
-        order = np.argsort(whole.column(_POSITION).to_numpy(), kind="stable")
-        yield whole.drop_columns([_POSITION]).unify_dictionaries().take(column_of(order))
-
-
-def _write(tables: Iterator[pa.Table], path: Path, facts: Mapping[str, str]) -> None:
-    """Write tables to a file; no file where there is no table."""
-    first = next(tables, None)
-    if first is not None:
-        with _writer(path, first.schema.with_metadata(dict(facts))) as writer:
-            for table in chain([first], tables):
-                writer.write_table(table)
+    whole = pa.concat_tables([journal.table(number) for number in parts])
+    order = np.argsort(whole.column(_POSITION).to_numpy(), kind="stable")
+    yield whole.drop_columns([_POSITION]).unify_dictionaries().take(column_of(order))
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

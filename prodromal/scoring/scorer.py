@@ -14,7 +14,6 @@ from prodromal.features.building import Builder
 from prodromal.risk.scored import FLAG_TEXTS, FLAGS
 from prodromal.risk.use import Use, count_use, use_columns
 from prodromal.scoring.drift import Seen
-from prodromal.trees import code_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,20 +126,22 @@ class Scorer:
                 use += count_use(matrix, self._use_columns, age[rows], sex[rows])
                 yield matrix.values
 
-        coded = code_blocks(predictor.book, blocks(), len(days), once=True)
+        coded = predictor.code(blocks(), len(days))
         margin = predictor.margins(coded)
-        offset = self.model.offset(age, sex)
-        values = self._explainer.of_coded(coded, margin, offset) if self._explainer else None
+        values = None
+        if self._explainer is not None:
+            values = self._explainer.of_coded(coded, margin, self.model.offset(age, sex))
         return margin, values, use
 
     def _predict(
         self, people: Persons, history: History, person: npt.NDArray[np.int64], days: npt.NDArray[np.int32]
     ) -> _Predicted:
-        """From the features, where the trees are too large for codes."""
+        """From the features, where the trees are too large for codes, or too deep for tables of reasons."""
         matrix = self.builder.matrix(people, history, person, days)
-        values = self._explainer.explain(matrix, people).values if self._explainer else None
+        margin = self.model.margin(matrix)
+        values = self._explainer.explain(matrix, people, margin=margin).values if self._explainer else None
         use = count_use(matrix, self._use_columns, people.age_years(person, days), people.sex[person])
-        return self.model.margin(matrix), values, use
+        return margin, values, use
 
     @property
     def _shown(self) -> int:

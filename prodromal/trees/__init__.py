@@ -1,7 +1,7 @@
 """A booster as arrays: its forest, its own cut points, rows coded by them, and what the trees give to a coded row."""
 
 from prodromal.trees.arrays import Bytes, CodeBook, Floats, Ints, SplitCodes
-from prodromal.trees.coded import CodedRows, code_blocks, code_rows
+from prodromal.trees.coded import CodedRows, code_rows
 from prodromal.trees.codes import CUTS_PER_COLUMN, code_splits
 from prodromal.trees.forest import Forest, read_forest
 from prodromal.trees.predictor import Predictor
@@ -18,7 +18,6 @@ __all__ = [
     "Predictor",
     "SplitCodes",
     "StoredTrees",
-    "code_blocks",
     "code_rows",
     "code_splits",
     "read_forest",

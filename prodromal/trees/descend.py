@@ -1,4 +1,4 @@
-"""The loop from codes to leaves."""
+"""The loops from codes to leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loops from values to codes, and from codes to outcomes of splits."""
+"""The loops from values to codes, and from codes to outcomes of splits and to hashes of rows."""
 
 from __future__ import annotations
 

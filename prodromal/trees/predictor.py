@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prodromal.trees.arrays import Steps
+from prodromal.trees.coded import code_blocks
 from prodromal.trees.codes import code_splits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     from prodromal.trees.arrays import CodeBook, Ints, SplitCodes
@@ -73,6 +76,10 @@ class Predictor:
             forest.threshold[leaves],
             forest.base_margin,
         )
+
+    def code(self, blocks: Iterable[npt.NDArray[np.float32]], n_rows: int) -> CodedRows:
+        """Code the `n_rows` rows of a matrix that comes in blocks; equal rows once."""
+        return code_blocks(self.book, blocks, n_rows, once=True)
 
     def margins(self, rows: CodedRows) -> npt.NDArray[np.float32]:
         """The trees' output, shape (n_rows,), for rows coded by this book."""

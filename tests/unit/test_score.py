@@ -107,6 +107,34 @@ def test_parts_of_another_job_and_changed_parts_are_made_again(world, tmp_path):
     assert path.read_bytes() == whole.read_bytes()
 
 
+DAMAGE = {
+    "a flipped bit": lambda part: part.write_bytes(_flipped(part.read_bytes())),
+    "cut short": lambda part: part.write_bytes(part.read_bytes()[:-40]),
+    "gone": lambda part: part.unlink(),
+}
+
+
+def _flipped(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_part_damaged_after_it_was_noted_is_not_published(world, tmp_path, damage):
+    whole, path = tmp_path / "whole.parquet", tmp_path / "r.parquet"
+    score_register(world.model, world.register, everyone(world), whole)
+
+    def harm(done, parts):
+        if done == parts:
+            damage(tmp_path / ".r.parquet.run" / "part-00000.arrow")
+
+    with pytest.raises(DataError, match=r"part-00000\.arrow"):
+        score_register(world.model, world.register, everyone(world), path, progress=harm)
+    assert not path.exists()
+    score_register(world.model, world.register, everyone(world), path)
+    assert path.read_bytes() == whole.read_bytes()
+
+
 def test_two_runs_cannot_write_one_output(world, tmp_path):
     path = tmp_path / "r.parquet"
 

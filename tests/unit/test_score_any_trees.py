@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 import xgboost
 
+from prodromal.errors import DataError
 from prodromal.explain import By, Explainer, explain
+from prodromal.explain.treeshap import TreeShap
 from prodromal.features import build
 from prodromal.features.index_dates import Everyone
 from prodromal.scoring import Scorer, score_register, scorer
@@ -66,3 +68,14 @@ def test_blocks_change_nothing(world, model, tmp_path, monkeypatch, block, rows)
     told = [row for row in found if row["person_id"] in expected]
     assert len(told) > 5
     assert all(row == expected[row["person_id"]] for row in told)
+
+
+def test_reasons_that_do_not_add_up_are_not_given(world, tmp_path, monkeypatch):
+    of_coded = TreeShap.of_coded
+    monkeypatch.setattr(TreeShap, "of_coded", lambda *args, **kwargs: _shifted(of_coded(*args, **kwargs)))
+    with pytest.raises(DataError, match="do not add up to the score"):
+        score_register(world.model, world.register, Everyone(DAY), tmp_path / "r.parquet", reasons=1)
+
+
+def _shifted(found):
+    return replace(found, values=found.values + np.float32(0.01))
