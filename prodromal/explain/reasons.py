@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["top_reasons"]
 
 _LEAST = 0.005
+_LARGEST = 30.0  # so that hundredths are whole numbers of the machine's
+_MOST_KEYS = 1 << 20
 
 
 def top_reasons(
@@ -46,9 +48,19 @@ def top_reasons(
 
 
 def _texts(column: npt.NDArray[Any], value: npt.NDArray[np.float64], labels: tuple[str, ...]) -> tuple[Any, Any]:
-    hundredths = np.rint(np.exp(value) * 100).astype(np.int64)
+    hundredths = np.rint(np.exp(np.minimum(value, _LARGEST)) * 100).astype(np.int64)
     said = np.abs(value) >= _LEAST
-    key = np.where(said, column * (1 << 40) + hundredths + 1, 0)
-    distinct, places = np.unique(key, return_inverse=True)
-    texts = [f"{labels[n >> 40]} x {((n & ((1 << 40) - 1)) - 1) / 100:.2f}" if n else "" for n in distinct.tolist()]
+    span = int(np.max(hundredths, initial=0)) + 1
+    distinct, places = _distinct(np.where(said, column * span + hundredths + 1, 0), span * len(labels) + 1)
+    texts = [f"{labels[(n - 1) // span]} x {(n - 1) % span / 100:.2f}" if n else "" for n in distinct.tolist()]
     return np.asarray(texts, dtype=object), places
+
+
+def _distinct(keys: npt.NDArray[np.int64], end: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The distinct keys, all of them below `end`, in order, and the place of each; without sorting where it can be."""
+    if end > _MOST_KEYS:
+        distinct, places = np.unique(keys, return_inverse=True)
+        return distinct, places
+    is_there = np.zeros(end, dtype=np.bool_)
+    is_there[keys] = True
+    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[keys]
