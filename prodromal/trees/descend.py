@@ -66,6 +66,7 @@ def _mask(code: Any, bound: Any, shift: Any) -> Any:
     return np.uint8(255) if np.uint8(code + shift) <= bound else np.uint8(0)
 
 
+# Four loops, for a leaf's number that is a scalar costs a fifth less than one repeated for every row.
 @compiled
 def _of_two(code: Bytes, bound: Any, shift: Any, left: Bytes, right: Bytes, out: Bytes) -> None:
     for r in range(out.size):
