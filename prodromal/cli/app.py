@@ -5,46 +5,39 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated, NoReturn
 
 import typer
 
 from prodromal import __version__
-from prodromal.cli import (
-    check,
-    cohort,
-    demo,
-    evaluate,
-    explain,
-    export,
-    features,
-    ingest,
-    recalibrate,
-    score,
-    sign,
-    simulate,
-    spark,
-    study,
-    train,
-)
 from prodromal.errors import ProdromalError
 
-__all__ = ["app", "main"]
+__all__ = ["VERBS", "app", "main"]
 
+# Each is a module beside this one; in the order of a study.
+VERBS = (
+    "simulate",
+    "ingest",
+    "check",
+    "cohort",
+    "features",
+    "train",
+    "score",
+    "explain",
+    "evaluate",
+    "recalibrate",
+    "study",
+    "export",
+    "sign",
+    "spark",
+    "demo",
+)
 INTERRUPTED, TERMINATED = 130, 143
 EXIT_CODES = (
     "Exit codes: 0 ok, 2 usage, 10 definition, 11 data, 12 bundle, 13 not estimable, 14 output, 130 interrupted, "
     "143 terminated."
-)
-
-app = typer.Typer(
-    help="From prescription histories to a calibrated, explained risk of a future ALS diagnosis.",
-    epilog=f"Start with: prodromal demo --output demo-output. {EXIT_CODES}",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -54,7 +47,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
@@ -65,24 +57,27 @@ def _root(
     del debug, version
 
 
-for verb in (
-    simulate,
-    ingest,
-    check,
-    cohort,
-    features,
-    train,
-    score,
-    explain,
-    evaluate,
-    recalibrate,
-    study,
-    export,
-    sign,
-    spark,
-    demo,
-):
-    verb.add_to(app)
+def app(verbs: Iterable[str] = VERBS) -> typer.Typer:
+    """Make the command line of some verbs."""
+    made = typer.Typer(
+        help="From prescription histories to a calibrated, explained risk of a future ALS diagnosis.",
+        epilog=f"Start with: prodromal demo --output demo-output. {EXIT_CODES}",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(_root)
+    for verb in verbs:
+        import_module(f"prodromal.cli.{verb}").add_to(made)
+    return made
+
+
+def _needed(arguments: list[str]) -> Iterable[str]:
+    """The verb asked for, or all where none is: making a verb ready takes time."""
+    first = next((word for word in arguments if not word.startswith("-")), None)
+    return [first] if first in VERBS else VERBS
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -91,7 +86,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # So that temporary files go when somebody ends the process kindly.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
-        code = app(given, standalone_mode=False)
+        code = app(_needed(given))(given, standalone_mode=False)
     except ProdromalError as error:
         _report(error, "--debug" in given)
         sys.exit(error.exit_code)

@@ -86,6 +86,6 @@ def demo(
     for command in commands:
         say()
         say("$ prodromal " + shlex.join(command))
-        app(command, standalone_mode=False)
+        app(command[:1])(command, standalone_mode=False)
     say()
     say(f"Open {(output / 'evaluation' / 'report.html').resolve()} in a browser.")

@@ -15,6 +15,7 @@ from prodromal.cli.common import (
     RequireSignature,
     Threads,
     asked_for,
+    lean_memory,
     progress,
     provenance,
     refuse_existing,
@@ -54,6 +55,7 @@ def score(
 
     refuse_existing(output, force)
     refuse_other_form(output)
+    lean_memory()
     opened, loaded = Register.open(register), load(model, require_signature=signed_by)
     with progress("scoring") as show:
         account = score_register(

@@ -28,6 +28,7 @@ from prodromal.scoring.scorer import Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
     from prodromal.features.index_dates import Asked, Dates
@@ -111,7 +112,9 @@ def score_register(
         if account.scored:
             _write_drift(work, [part.seen for part in parts.values()], account.scored, drift_beside(output))
             with_people = [number for number, part in parts.items() if part.account.scored]
-            _publish(journal, with_people, output, facts, is_ordered=is_ordered)
+            with pool(threads) as executor:
+                tables = _in_order(journal, with_people, executor) if is_ordered else _by_position(journal, with_people)
+                _publish(tables, output, facts)
         journal.drop()
     if not account.scored:
         raise NotEstimable(f"none of the {account.asked} people asked for can be scored ({_list(account.refused)})")
@@ -208,9 +211,8 @@ def _number(value: object) -> object:
     return value
 
 
-def _publish(journal: Journal, parts: list[int], output: Path, facts: Mapping[str, str], *, is_ordered: bool) -> None:
+def _publish(tables: Iterator[pa.Table], output: Path, facts: Mapping[str, str]) -> None:
     with atomic_file(output) as path:
-        tables = _in_order(journal, parts) if is_ordered else _by_position(journal, parts)
         first = next(tables)
         try:
             with _writer(path, first.schema.with_metadata(dict(facts))) as writer:
@@ -221,9 +223,8 @@ def _publish(journal: Journal, parts: list[int], output: Path, facts: Mapping[st
             raise OutputError(f"cannot write {output}: {error}") from error
 
 
-def _in_order(journal: Journal, parts: list[int]) -> Iterator[pa.Table]:
-    for number in parts:
-        yield journal.table(number)
+def _in_order(journal: Journal, parts: list[int], executor: ThreadPoolExecutor | None) -> Iterator[pa.Table]:
+    return ahead(executor, (partial(journal.table, number) for number in parts), depth=1)
 
 
 def _by_position(journal: Journal, parts: list[int]) -> Iterator[pa.Table]:
@@ -234,8 +235,15 @@ def _by_position(journal: Journal, parts: list[int]) -> Iterator[pa.Table]:
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    texts = [field.name for field in schema if pa.types.is_dictionary(field.type) or field.name == "index_date"]
-    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=texts, write_page_checksum=True)
+    texts = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=[*texts, "index_date"],
+        write_statistics=[name for name in schema.names if name not in texts],
+        write_page_checksum=True,
+    )
 
 
 def _list(refused: Mapping[str, int]) -> str:

@@ -46,7 +46,7 @@ def register(here, capsys):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_an_example_that_names_it(verb):
-    shown = CliRunner().invoke(app, [*verb.split(), "--help"], env={"COLUMNS": "200"})
+    shown = CliRunner().invoke(app(), [*verb.split(), "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     assert f"Example: prodromal {verb} " in re.sub(r"\s+", " ", shown.output)
 
@@ -170,18 +170,18 @@ def test_bad_questions_to_a_register(register, capsys, arguments, code, words):
 )
 def test_persons_whom_no_cohort_takes_are_counted(here, arguments, words):
     (here / "persons.csv").write_text(f"{PERSONS}2,,1960-01-01,2005-07-01,2020-12-31\n")
-    told = CliRunner().invoke(app, shlex.split(f"ingest csv {arguments} --dispensings d.csv --output register"))
+    told = CliRunner().invoke(app(), shlex.split(f"ingest csv {arguments} --dispensings d.csv --output register"))
     assert words in told.output
 
 
 def test_nothing_is_cautioned_where_sex_and_birth_are_known(here):
-    told = CliRunner().invoke(app, shlex.split("ingest csv --persons persons.csv --dispensings d.csv --output r"))
+    told = CliRunner().invoke(app(), shlex.split("ingest csv --persons persons.csv --dispensings d.csv --output r"))
     assert told.exit_code == 0
     assert "CAUTION" not in told.output
 
 
 def test_the_help_of_csv_names_the_required_columns_of_each_table():
-    shown = CliRunner().invoke(app, ["ingest", "csv", "--help"], env={"COLUMNS": "200"})
+    shown = CliRunner().invoke(app(), ["ingest", "csv", "--help"], env={"COLUMNS": "200"})
     told = re.sub(r"\s+", " ", shown.output)
     assert all(f"{table.name}: {', '.join(table.required)}" in told for table in TABLES.values())
 

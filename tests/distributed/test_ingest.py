@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from prodromal.cli import main
 from prodromal.cli.ingest.shared import account_line
 from prodromal.distributed import dealing, ingest_on_spark, joined, small_register, staged
 from prodromal.distributed.dealing import BUCKET, Buckets
@@ -19,7 +20,6 @@ from prodromal.errors import DataError, DefinitionError, OutputError, ProdromalE
 from prodromal.register import Register
 from prodromal.register.writer import RegisterWriter
 from prodromal.tables import TABLES, Account
-from tests.distributed.command import run
 from tests.distributed.faulty import EXTRACTED, ROWS_PER_PART, faulty
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
@@ -67,7 +67,7 @@ def test_every_file_is_that_of_one_machine(spark, faults, tmp_path, capsys):
     line = ["spark", "ingest", places["persons"], places["dispensings"], "--rows-per-part", str(ROWS_PER_PART)]
     line += ["--outcomes", places["outcomes"], "--relatives", places["relatives"], "--max-rejected", "100%"]
     with pytest.raises(SystemExit) as ended:
-        run([*line, "--extracted-on", EXTRACTED.isoformat(), "--output", str(tmp_path / "register")])
+        main([*line, "--extracted-on", EXTRACTED.isoformat(), "--output", str(tmp_path / "register")])
     assert ended.value.code == 0
     register = Register.open(tmp_path / "register")
     register.verify()

@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from prodromal.cli import main
 from prodromal.design import read_cohort
 from prodromal.distributed import build_on_spark, training
 from prodromal.errors import DataError, ProdromalError
@@ -15,7 +16,6 @@ from prodromal.features import FeaturePlan, build
 from prodromal.register import Register
 from prodromal.simulate import SimulationConfig, simulate
 from prodromal.sources import Source, TableSource, ingest
-from tests.distributed.command import run
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
@@ -53,7 +53,7 @@ def test_the_register_has_several_parts(register):
 
 def verb(line):
     with pytest.raises(SystemExit) as ended:
-        run(line.split())
+        main(line.split())
     assert ended.value.code == 0
 
 

@@ -254,7 +254,7 @@ def test_a_person_who_breaks_a_rule_is_counted(column, value, rule):
 def test_no_java_is_one_sentence_and_an_exit_code(tmp_path, register, bundle):
     pytest.importorskip("pyspark")
     line = f"spark score {register.folder} {bundle} --on 2015-01-01 --master local[1] --output {tmp_path / 'r.parquet'}"
-    script = f"from tests.distributed.command import run; run({line.split()!r})"
+    script = f"from prodromal.cli import main; main({line.split()!r})"
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,

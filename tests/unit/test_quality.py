@@ -237,13 +237,13 @@ def test_the_command(delivered, tmp_path):
     page, tables = tmp_path / "q.html", tmp_path / "q.json"
     folder = str(delivered[0].folder)
     done = CliRunner().invoke(
-        app, ["check", folder, "--report", str(page), "--json", str(tables)], catch_exceptions=False
+        app(), ["check", folder, "--report", str(page), "--json", str(tables)], catch_exceptions=False
     )
     assert done.exit_code == 0
     assert CANARY not in done.output + page.read_text() + tables.read_text()
     assert len(json.loads(tables.read_text())["tables"]["years"]) == 6
     assert "0 rejected" in done.output
-    again = CliRunner().invoke(app, ["check", folder, "--report", str(page)])
+    again = CliRunner().invoke(app(), ["check", folder, "--report", str(page)])
     assert "exists" in str(again.exception)
 
 
@@ -251,13 +251,13 @@ def test_codes_are_named_from_the_index(delivered, tmp_path):
     (tmp_path / "index.csv").write_text('atc_code,atc_name\nB01AC06,"acid, <script>"\n')
     page = tmp_path / "q.html"
     arguments = ["check", str(delivered[0].folder), "--report", str(page), "--atc-ddd", str(tmp_path / "index.csv")]
-    CliRunner().invoke(app, arguments, catch_exceptions=False)
+    CliRunner().invoke(app(), arguments, catch_exceptions=False)
     assert "acid, &lt;script&gt;" in page.read_text()
 
 
 def test_a_bundle_has_no_such_page(tmp_path):
     (tmp_path / "bundle.json").write_text("{}")
-    done = CliRunner().invoke(app, ["check", str(tmp_path), "--report", str(tmp_path / "x.html")])
+    done = CliRunner().invoke(app(), ["check", str(tmp_path), "--report", str(tmp_path / "x.html")])
     assert isinstance(done.exception, DefinitionError)
 
 
