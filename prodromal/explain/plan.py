@@ -2,8 +2,7 @@
 
 A *unit* is a node with all splits on the way to it and all splits below it. If those are at most eight, their
 outcomes are one byte, and all that the leaves below the node give to a column is a table of at most 256 numbers.
-An output column is looked up in the unit of the topmost node that splits on one of its features or, where that unit
-would have too many splits, in the largest units below that do fit; together they cover its leaves.
+The largest units that fit cover every leaf once; in each, every output column that it has splits on is looked up.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import numpy as np
 from prodromal.explain.arrays import Layout, Leaves, Units
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
 
     from prodromal.trees import Forest, Ints
 
@@ -163,20 +161,15 @@ def _units(column: Ints, nodes: _Nodes, splits: Ints) -> tuple[Units, Ints]:
 def _lookups(column: Ints, nodes: _Nodes, splits: Ints) -> tuple[Ints, Ints]:
     """Pairs of a unit, named by its node, and a column looked up in it."""
     fits = nodes.depth + nodes.below <= MAX_BITS
-    is_topmost = np.zeros(len(fits), np.bool_)
-    is_topmost[splits] = ~_splits_above(column, nodes, splits)
-    own = splits[fits[splits] & is_topmost[splits]]
-    parent = nodes.way[nodes.reached, np.maximum(nodes.depth[nodes.reached] - 1, 0)]
-    largest = nodes.reached[fits[nodes.reached] & ~fits[parent]]
-    above = nodes.way[largest, :-1]
-    asked = (nodes.depth[largest, None] > _PLACES) & is_topmost[above]
-    return (
-        np.concatenate([own, np.repeat(largest, asked.sum(axis=1))]),
-        np.concatenate([column[own], column[above[asked]]]),
-    )
-
-
-def _splits_above(column: Ints, nodes: _Nodes, splits: Ints) -> npt.NDArray[np.bool_]:
-    """Whether an ancestor splits on a feature of the same column."""
-    same = column[nodes.way[splits, :-1]] == column[splits, None]
-    return np.asarray((same & (nodes.depth[splits, None] > _PLACES)).any(axis=1), np.bool_)
+    reached = nodes.reached
+    parent = nodes.way[reached, np.maximum(nodes.depth[reached] - 1, 0)]
+    largest = reached[fits[reached] & ((nodes.depth[reached] == 0) | ~fits[parent])]
+    above, is_above = nodes.way[largest, :-1], nodes.depth[largest, None] > _PLACES
+    inside = splits[fits[splits]]
+    way = nodes.way[inside]
+    is_in_unit = fits[way] & (nodes.depth[inside, None] >= np.arange(MAX_BITS + 1))
+    of_inside = way[np.arange(len(way)), is_in_unit.argmax(axis=1)]
+    unit_of = np.concatenate([np.repeat(largest, is_above.sum(axis=1)), of_inside])
+    asked = np.concatenate([column[above[is_above]], column[inside]])
+    unit_of, asked = np.unique(np.stack([unit_of, asked]), axis=1)
+    return unit_of, asked

@@ -56,7 +56,8 @@ def changed(instance, **columns):
 
 
 def count_repeated_features_twice(monkeypatch):
-    monkeypatch.setattr(plan, "_splits_above", lambda forest, nodes, splits: np.zeros(len(splits), np.bool_))
+    twice = wrapped(plan._lookups, lambda pair: tuple(np.append(column, column) for column in pair))
+    monkeypatch.setattr(plan, "_lookups", twice)
 
 
 def leave_out_the_tables_rounding_bound(monkeypatch):
