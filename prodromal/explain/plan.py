@@ -15,7 +15,6 @@ import numpy as np
 from prodromal.explain.arrays import Layout, Leaves, Units
 
 if TYPE_CHECKING:
-
     from prodromal.trees import Forest, Ints
 
 __all__ = ["MAX_BITS", "Plan", "plan_forest"]

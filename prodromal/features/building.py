@@ -130,8 +130,17 @@ class Builder:
         self.reader = Reader(plan)
         self._shape = _shape(plan)
 
+    def room(self, rows: int) -> npt.NDArray[np.float32]:
+        """Make room for the features of so many rows."""
+        return np.empty((rows, len(self.plan.features)), dtype=np.float32)
+
     def matrix(
-        self, people: Persons, history: History, person: npt.NDArray[np.int64], days: npt.NDArray[np.int32]
+        self,
+        people: Persons,
+        history: History,
+        person: npt.NDArray[np.int64],
+        days: npt.NDArray[np.int32],
+        room: npt.NDArray[np.float32] | None = None,
     ) -> FeatureMatrix:
         """Features of some people.
 
@@ -145,6 +154,8 @@ class Builder:
             Rows of `people`, ascending.
         days : ndarray of int32, shape (n_rows,)
             Index dates as days since 1970-01-01, ascending within a person.
+        room : ndarray of float32, shape (at least n_rows, n_features), optional
+            Where to write them; used again and again, it stays in the processor's cache.
 
         Returns
         -------
@@ -153,7 +164,7 @@ class Builder:
         """
         from prodromal.features.kernels import fill
 
-        values = np.empty((len(days), len(self.plan.features)), dtype=np.float32)
+        values = (self.room(len(days)) if room is None else room)[: len(days)]
         for column, name in enumerate(feature.measure for feature in self.plan.features[: self._shape.first_column]):
             values[:, column] = _of_person(name, people, person, days)
         fill(values, person, days, people.observed_from[person], people.observed_to[person], history, self._shape)

@@ -117,12 +117,13 @@ class Scorer:
         assert predictor is not None
         age, sex = people.age_years(person, days), people.sex[person]
         use = Use.none(len(self.use_names))
+        room = self.builder.room(min(ROWS_PER_MATRIX, len(days)))
 
         def blocks() -> Iterator[npt.NDArray[np.float32]]:
             nonlocal use
             for low in range(0, len(days), ROWS_PER_MATRIX):
                 rows = slice(low, low + ROWS_PER_MATRIX)
-                matrix = self.builder.matrix(people, history, person[rows], days[rows])
+                matrix = self.builder.matrix(people, history, person[rows], days[rows], room)
                 use += count_use(matrix, self._use_columns, age[rows], sex[rows])
                 yield matrix.values
 

@@ -1,9 +1,9 @@
 """The pipeline that a competent user would write, in an environment of its own: features, XGBoost, shap.
 
-    _score_pipeline.py polars|timeseriesflattener REGISTER BUNDLE score|explain PEOPLE_EXPLAINED [VALUES.npz]
+    _score_pipeline.py polars|timeseriesflattener REGISTER BUNDLE score|explain EXPLAINED SCORES.parquet [VALUES.npz]
 
-Features of everyone by the library named, the score by XGBoost, contributions of the first people by
-shap.TreeExplainer, the three largest classes of each. Prints the seconds that the explanations took.
+Features of everyone by the library named, the score by XGBoost, written beside the ids; contributions of the first
+people by shap.TreeExplainer, the three largest classes of each. Prints the seconds that the explanations took.
 """
 
 import datetime as dt
@@ -111,6 +111,7 @@ def matrix(features: pl.DataFrame) -> np.ndarray:
 values = matrix({"polars": polars, "timeseriesflattener": timeseriesflattener}[sys.argv[1]]())
 booster = xgboost.Booster(model_file=bundle / "model.ubj")
 score = booster.inplace_predict(values, predict_type="margin")
+people.select("person_id", index_date=pl.lit(DAY), score=score).write_parquet(sys.argv[6])
 told = {"explain_seconds": 0.0}
 contributions = np.zeros((0, len(NAMES)))
 if sys.argv[4] == "explain":
@@ -126,6 +127,6 @@ if sys.argv[4] == "explain":
     reasons = [[f"{labels[c]} x {np.exp(row[c]):.2f}" for c in best] for row, best in zip(summed, top, strict=True)]
     told["explain_seconds"] = time.perf_counter() - start
     told["explained"] = len(reasons)
-if len(sys.argv) > 6:
-    np.savez(sys.argv[6], score=score, contributions=contributions)
+if len(sys.argv) > 7:
+    np.savez(sys.argv[7], score=score, contributions=contributions)
 print(json.dumps(told))
