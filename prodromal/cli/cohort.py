@@ -159,7 +159,7 @@ def _in_time(cohort: Cohort, split_date: str | None, part: str | None) -> Cohort
 def _finish(register: Register, cohort: Cohort, output: Path) -> None:
     from prodromal.design import write_cohort
 
-    write_cohort(cohort, output, register=register.fingerprint)
+    write_cohort(cohort, output, register=register.fingerprint, simulated=register.simulated)
     for step, cases, others in cohort.attrition.itertuples(index=False):
         say(f"  {cases:>9,} cases {others:>10,} others  {step}")
     say(f"The cohort of {len(cohort.frame):,} rows is in {output}.")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_SIMULATED = "Tried on simulated people."
 _LADDER_DAYS = (0, 183, 365, 730, 1096, 1826)
 
 
@@ -105,6 +106,8 @@ def evaluate(
         workers=threads,
     )
     warning = extras.model.warning if extras else _warning_of(risks)
+    if followed.simulated:
+        warning = warning or _SIMULATED
     missing = left_out_note(len(followed.frame) - len(joined), len(followed.frame), result.profile)
     result = replace(result, warnings=tuple(filter(None, (warning, missing, *result.warnings))))
     facts = provenance(

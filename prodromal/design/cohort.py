@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, SupportsInt
 
 import numpy as np
@@ -77,11 +77,14 @@ class Cohort:
         The question.
     attrition : DataFrame
         ``step, cases, others``: how many remain after each step.
+    simulated : bool
+        Whether it was read from a file that says so of its people.
     """
 
     frame: pd.DataFrame
     outcome: Outcome
     attrition: pd.DataFrame
+    simulated: bool = False
 
     @property
     def index_dates(self) -> pd.DataFrame:
@@ -99,4 +102,4 @@ class Cohort:
         if self.is_matched and len(frame):
             sets = frame.groupby("set_id")["case"]
             frame = frame[(sets.transform("sum") == 1) & (sets.transform("size") > 1)]
-        return Cohort(frame.reset_index(drop=True), self.outcome, self.attrition)
+        return replace(self, frame=frame.reset_index(drop=True))

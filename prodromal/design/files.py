@@ -23,12 +23,23 @@ _KEY = b"prodromal.cohort"
 _NEEDED = ("person_id", "person_row", "index_date", "sex", "age_years", "event", "time_days", "weight", "family")
 
 
-def write_cohort(cohort: Cohort, path: Path, *, register: str) -> None:
-    """Write a cohort; `register` is the fingerprint of the register it was drawn from."""
+def write_cohort(cohort: Cohort, path: Path, *, register: str, simulated: bool = False) -> None:
+    """Write a cohort.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    path : Path
+    register : str
+        Fingerprint of the register that it was drawn from.
+    simulated : bool
+        Whether that register's people are simulated; an evaluation on the cohort says so.
+    """
     facts = {
         "outcome": asdict(cohort.outcome),
         "attrition": cohort.attrition.to_dict("records"),
         "register": register,
+        **({"simulated": True} if simulated else {}),
     }
     table = pa.Table.from_pandas(cohort.frame, preserve_index=False)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: json.dumps(facts).encode()})
@@ -64,4 +75,5 @@ def read_cohort(path: Path, *, register: str | None = None) -> Cohort:
         raise DataError(f"{path} was drawn from another register ({facts['register']}, this one is {register})")
     import pandas as pd
 
-    return Cohort(table.to_pandas(), Outcome(**facts["outcome"]), pd.DataFrame(facts["attrition"]))
+    simulated = facts.get("simulated") is True
+    return Cohort(table.to_pandas(), Outcome(**facts["outcome"]), pd.DataFrame(facts["attrition"]), simulated)

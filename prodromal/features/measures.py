@@ -24,13 +24,15 @@ def _registry(*measures: Measure) -> MappingProxyType[str, Measure]:
 # Per group and window, in the order of the kernel's slots.
 WINDOW_MEASURES = _registry(
     Measure("count", "dispensings", "Dispensings of {group} {window} before the index date"),
-    Measure("recurrent", "0 or 1", "Whether {group} was dispensed at least twice {window} before the index date"),
+    Measure(
+        "recurrent", "0 or 1", "Whether there were two or more dispensings of {group} {window} before the index date"
+    ),
     Measure("ddd", "DDDs", "Defined daily doses of {group} dispensed {window} before the index date"),
     Measure("days_covered", "days", "Days with a supply of {group} {window} before the index date"),
     Measure(
         "initiated",
         "0 or 1",
-        "Whether {group} was first dispensed {window} before the index date, after an observed washout",
+        "Whether the first dispensing of {group} came {window} before the index date, after an observed washout",
     ),
     Measure("substances", "substances", "Different substances of {group} dispensed {window} before the index date"),
     Measure("switches", "switches", "Changes of substance within {group} {window} before the index date"),
@@ -43,7 +45,7 @@ SINCE_MEASURES = _registry(
     Measure(
         "ever_recurrent",
         "0 or 1",
-        "Whether {group} was dispensed at least twice in all that was seen before the index date",
+        "Whether there were two or more dispensings of {group} in all that was seen before the index date",
     ),
 )
 

@@ -52,6 +52,15 @@ def test_score_and_evaluate_without_the_model(run):
     assert json.loads(Path("evaluation/provenance.json").read_text("utf-8"))["warning"] == WARNING
 
 
+def test_evaluate_knows_it_from_the_cohort_where_the_risks_lost_their_metadata(run):
+    run("cohort landmark R --on 2014-01-01 --output cohort.parquet")
+    run("score R M --index-dates cohort.parquet --output risks.parquet")
+    pd.read_parquet("risks.parquet").to_csv("risks.csv", index=False)
+    said = "Tried on simulated people."
+    assert said in run("evaluate risks.csv cohort.parquet --replicates 20 --output evaluation")
+    assert said in Path("evaluation/report.html").read_text("utf-8")
+
+
 def test_explain(run, world):
     pd.DataFrame({"person_id": world.register.persons.ids[:3], "index_date": "2014-01-01"}).to_csv("asked.csv")
     assert WARNING in run("explain R M --index-dates asked.csv --output people.html")
