@@ -23,6 +23,18 @@ def test_heavy_modules_wait(statement):
     assert done.stdout.strip() == "[]"
 
 
+def test_a_verb_waits_for_no_other():
+    code = """
+import atexit, sys
+from prodromal.cli import main
+from prodromal.cli.app import VERBS
+atexit.register(lambda: print([verb for verb in VERBS if f"prodromal.cli.{verb}" in sys.modules]))
+main(["--debug", "score", "--help"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "['score']"
+
+
 def test_scoring_and_its_reasons_need_no_boosters_library_no_pandas_and_no_compiler(tmp_path):
     deliver(tmp_path / "d", persons=60)
     model = make_bundle(make_register(tmp_path / "d", tmp_path / "register"), tmp_path / "model")
