@@ -75,9 +75,11 @@ def app(verbs: Iterable[str] = VERBS) -> typer.Typer:
 
 
 def _needed(arguments: list[str]) -> Iterable[str]:
-    """The verb asked for, or all where none is: making a verb ready takes time."""
+    """The verb asked for, where it has a module of its own; else all, for making a verb ready takes time."""
     first = next((word for word in arguments if not word.startswith("-")), None)
-    return [first] if first in VERBS else VERBS
+    if first not in VERBS or not {"-h", "--help"}.isdisjoint(arguments[: arguments.index(first)]):
+        return VERBS
+    return [first]
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

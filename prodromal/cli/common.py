@@ -69,7 +69,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace an existing output
 
 
 def lean_memory() -> None:
-    """Take Arrow's buffers from jemalloc, if there is one and nobody chose otherwise: it holds back the least."""
+    """Take Arrow's buffers from jemalloc, if there is one and nobody chose otherwise.
+
+    Of what it has been given back it keeps far less than Arrow's default does.
+    """
     import pyarrow as pa
 
     if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ and "jemalloc" in pa.supported_memory_backends():

@@ -170,5 +170,10 @@ def _lookups(column: Ints, nodes: _Nodes, splits: Ints) -> tuple[Ints, Ints]:
     of_inside = way[np.arange(len(way)), is_in_unit.argmax(axis=1)]
     unit_of = np.concatenate([np.repeat(largest, is_above.sum(axis=1)), of_inside])
     asked = np.concatenate([column[above[is_above]], column[inside]])
+    return _once(unit_of, asked)
+
+
+def _once(unit_of: Ints, asked: Ints) -> tuple[Ints, Ints]:
+    """Each pair once: a unit may split on a column many times."""
     unit_of, asked = np.unique(np.stack([unit_of, asked]), axis=1)
     return unit_of, asked

@@ -155,7 +155,8 @@ class Builder:
         days : ndarray of int32, shape (n_rows,)
             Index dates as days since 1970-01-01, ascending within a person.
         room : ndarray of float32, shape (at least n_rows, n_features), optional
-            Where to write them; used again and again, it stays in the processor's cache.
+            Where to write them; the next call with it writes over them. Used again and again, it stays in the
+            processor's cache.
 
         Returns
         -------
@@ -165,6 +166,7 @@ class Builder:
         from prodromal.features.kernels import fill
 
         values = (self.room(len(days)) if room is None else room)[: len(days)]
+        assert values.shape == (len(days), len(self.plan.features)), "the room is too small"
         for column, name in enumerate(feature.measure for feature in self.plan.features[: self._shape.first_column]):
             values[:, column] = _of_person(name, people, person, days)
         fill(values, person, days, people.observed_from[person], people.observed_to[person], history, self._shape)

@@ -40,20 +40,20 @@ class _Rows(NamedTuple):
 
 @compiled
 def _keep(rows: _Rows, number: Any, counts: Any, at: Any, start: Any, kept: _Rows) -> None:
-    """Keep the rows whose code has a number, and note where each person's begin.
+    """Append the rows whose code has a number, and note where each person's begin.
 
     ``at`` holds the persons begun, the rows of the last of them that are still to come, and the rows kept; it lives on
-    over batches, of which each is kept from the beginning of ``kept``. A row is written before it is known to be kept,
-    for a branch that cannot be foretold costs more than a write.
+    over batches. A row is written before it is known to be kept, for a branch that cannot be foretold costs more than
+    a write.
     """
     day, code, ddd, supply = rows.day, rows.code, rows.ddd, rows.days_supply
     kept_day, kept_code, kept_ddd, kept_supply = kept.day, kept.code, kept.ddd, kept.days_supply
     with_ddd, with_supply = kept_ddd.shape[0] > 0, kept_supply.shape[0] > 0
-    person, left, before = at[0], at[1], at[2]
-    row, size, n = 0, day.shape[0], 0
+    person, left, n = at[0], at[1], at[2]
+    row, size = 0, day.shape[0]
     while row < size:
         while left == 0:
-            start[person] = before + n
+            start[person] = n
             left = counts[person]
             person += 1
         end = min(size, row + left)
@@ -75,7 +75,7 @@ def _keep(rows: _Rows, number: Any, counts: Any, at: Any, start: Any, kept: _Row
                 n += number[np.uint32(code[i])] >= 0
         left -= end - row
         row = end
-    at[0], at[1], at[2] = person, left, before + n
+    at[0], at[1], at[2] = person, left, n
 
 
 class Reader:
@@ -133,7 +133,7 @@ class Reader:
         expected = int(counts.sum())
         start = np.empty(len(counts) + 1, dtype=np.int64)
         at = np.zeros(3, dtype=np.int64)
-        room, pieces = self._room(0), [self._room(0)]
+        kept = self._room(expected)
         codes: dict[str, int] = {}
         words, number, rows = None, np.empty(0, dtype=np.int32), 0
         for batch in batches:
@@ -143,15 +143,11 @@ class Reader:
             dictionary = batch.column("atc").dictionary
             if words is None or not dictionary.equals(words):
                 words, number = dictionary, self._numbers(dictionary, codes)
-            if batch.num_rows > len(room.day):
-                room = self._room(batch.num_rows)
-            before = int(at[2])
-            _keep(_rows(batch), number, locked(counts), at, start, room)
-            pieces.append(_first(room, int(at[2]) - before))
+            _keep(_rows(batch), number, locked(counts), at, start, kept)
         if rows != expected:
             raise DataError(f"{where} has not the {expected} dispensings that the manifest names")
         start[at[0] :] = at[2]
-        return self._history(start, _joined(pieces), list(codes))
+        return self._history(start, kept, int(at[2]), list(codes))
 
     def _room(self, rows: int) -> _Rows:
         return _Rows(
@@ -171,26 +167,20 @@ class Reader:
             self._members[code] = tuple(g for g, group in enumerate(self._plan.groups) if group.matches(code))
         return self._members[code]
 
-    def _history(self, start: npt.NDArray[np.int64], kept: _Rows, codes: list[str]) -> History:
+    def _history(self, start: npt.NDArray[np.int64], kept: _Rows, rows: int, codes: list[str]) -> History:
         members = [self._groups(code) for code in codes]
         place = {code: i for i, code in enumerate(sorted(code for code in codes if len(code) == _SUBSTANCE))}
         return History(
             start,
-            *kept,
+            kept.day[:rows],
+            kept.code[:rows],
+            kept.ddd[:rows],
+            kept.days_supply[:rows],
             np.cumsum([0, *map(len, members)]).astype(np.int32),
             np.asarray([g for groups in members for g in groups], dtype=np.int32),
             np.asarray([place.get(code, -1) for code in codes], dtype=np.int32),
             int(np.diff(start).max(initial=0)),
         )
-
-
-def _first(rows: _Rows, n: int) -> _Rows:
-    return _Rows(rows.day[:n].copy(), rows.code[:n].copy(), rows.ddd[:n].copy(), rows.days_supply[:n].copy())
-
-
-def _joined(pieces: list[_Rows]) -> _Rows:
-    day, code, ddd, days_supply = zip(*pieces, strict=True)
-    return _Rows(np.concatenate(day), np.concatenate(code), np.concatenate(ddd), np.concatenate(days_supply))
 
 
 def _rows(batch: pa.RecordBatch) -> _Rows:

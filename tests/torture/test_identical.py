@@ -19,8 +19,8 @@ def test_the_future_cannot_leak():
 def test_sabotage_an_index_date_that_counts_itself_leaks(monkeypatch):
     matrix = building.Builder.matrix
 
-    def one_day_late(builder, people, history, person, days):
-        return matrix(builder, people, history, person, (days + 1).astype(np.int32))
+    def one_day_late(builder, people, history, person, days, room=None):
+        return matrix(builder, people, history, person, (days + 1).astype(np.int32), room)
 
     monkeypatch.setattr(building.Builder, "matrix", one_day_late)
     assert identical.future_cannot_leak(1_000, seed=1)[1] > 0
