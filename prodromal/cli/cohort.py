@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +22,9 @@ from prodromal.cli.splits import Splitting
 from prodromal.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from prodromal.design import Cohort
+    from datetime import date
+
+    from prodromal.design import Cohort, Outcome
     from prodromal.register import Register
 
 __all__ = ["add_to"]
@@ -90,9 +93,10 @@ def sets(
     refuse_other_form(output)
     opened = Register.open(register)
     question = Outcome(outcome, lag_days, round(horizon_years * 365.25), min_history_days)
-    among = Splitting(split, split_seed, splits, part, dated=split_date is not None).of(opened)
+    asked = Splitting(split, split_seed, splits, part, split_date)
+    among = asked.of(opened)
     drawn = draw_landmark_sets(opened, question, seed=seed, controls_per_case=controls_per_case, among=among)
-    _finish(opened, _in_time(drawn, split_date, part), output)
+    _finish(opened, _in_time(drawn, split_date, part), output, asked.named)
 
 
 def landmark(
@@ -118,9 +122,12 @@ def landmark(
     refuse_other_form(output)
     opened = Register.open(register)
     question = Outcome(outcome, lag_days, round(horizon_years * 365.25), min_history_days)
-    among = Splitting(split, split_seed, splits, part).of(opened)
-    drawn = draw_landmark_cohort(opened, question, on=parse_date(on), among=among)
-    _finish(opened, drawn, output)
+    asked = Splitting(split, split_seed, splits, part)
+    among = asked.of(opened)
+    day = parse_date(on)
+    drawn = draw_landmark_cohort(opened, question, on=day, among=among)
+    _finish(opened, drawn, output, asked.named)
+    _caution_of_end(opened, day, question)
 
 
 def anchored(
@@ -143,7 +150,7 @@ def anchored(
     opened = Register.open(register)
     question = Outcome(outcome, min_history_days=min_history_days)
     drawn = draw_anchored_sets(opened, question, comparator=comparator, seed=seed, controls_per_case=controls_per_case)
-    _finish(opened, drawn, output)
+    _finish(opened, drawn, output, {})
 
 
 def _in_time(cohort: Cohort, split_date: str | None, part: str | None) -> Cohort:
@@ -152,14 +159,21 @@ def _in_time(cohort: Cohort, split_date: str | None, part: str | None) -> Cohort
     if split_date is None:
         return cohort
     if part not in {"train", "held-out"}:
-        raise DefinitionError("a split takes --part train or --part held-out")
+        given = f"--part '{part}'" if part else "no --part"
+        raise DefinitionError(f"{given}: with --split-date it is train or held-out")
     return (before if part == "train" else since)(cohort, parse_date(split_date))
 
 
-def _finish(register: Register, cohort: Cohort, output: Path) -> None:
+def _caution_of_end(register: Register, on: date, question: Outcome) -> None:
+    end, last = on + timedelta(days=question.horizon_days), register.last_observed
+    if last is not None and end > last:
+        say(f"CAUTION: the data end on {last}: nobody is followed to the end of the horizon, {end}.")
+
+
+def _finish(register: Register, cohort: Cohort, output: Path, splits: dict[str, str]) -> None:
     from prodromal.design import write_cohort
 
-    write_cohort(cohort, output, register=register.fingerprint, simulated=register.simulated)
+    write_cohort(cohort, output, register=register.fingerprint, simulated=register.simulated, splits=splits)
     for step, cases, others in cohort.attrition.itertuples(index=False):
         say(f"  {cases:>9,} cases {others:>10,} others  {step}")
     say(f"The cohort of {len(cohort.frame):,} rows is in {output}.")

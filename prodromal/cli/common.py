@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,9 +49,6 @@ __all__ = [
     "warn",
     "write_table",
 ]
-
-# A nation is scored when its last month has come in, at a date a little behind the data.
-_LATEST = timedelta(days=31)
 
 RegisterFolder = Annotated[Path, typer.Argument(help="Folder of a register, made by 'prodromal ingest'.")]
 Model = Annotated[Path, typer.Argument(help="Folder of a model bundle, made by 'prodromal train'.")]
@@ -154,10 +151,13 @@ def plan_of(file: Path | None, register: Register) -> FeaturePlan:
 
 def on_day(register: Register, text: str) -> int:
     """A date for everyone, in days since 1970-01-01; refused where the data are long over by then."""
-    day, last = parse_date(text), register.last_observed
-    if last is not None and day > last + _LATEST:
-        raise DefinitionError(f"{text} lies behind the data: nobody was observed after {last}")
-    return (day - date(1970, 1, 1)).days
+    from prodromal.scoring.refusal import last_day
+
+    day = (parse_date(text) - date(1970, 1, 1)).days
+    if day > last_day(register):
+        last = register.last_observed
+        raise DefinitionError(f"{text} is after the end of the data: nobody was observed after {last}")
+    return day
 
 
 def warn(warning: str) -> None:

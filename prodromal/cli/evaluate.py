@@ -19,6 +19,14 @@ from prodromal.cli.common import (
     refuse_existing,
     say,
 )
+from prodromal.cli.risk_file import (
+    facts_of,
+    question,
+    refuse_other_origin,
+    refuse_other_question,
+    risk_provenance,
+    trained_on,
+)
 from prodromal.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -33,6 +41,10 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 _SIMULATED = "Tried on simulated people."
+_SHARED = (
+    "These people may be among those whom the model was trained on: the cohort is of the same register and of no other "
+    "part of a split. Then everything here is too good."
+)
 _LADDER_DAYS = (0, 183, 365, 730, 1096, 1826)
 
 
@@ -82,13 +94,17 @@ def evaluate(
     from prodromal.files import atomic_folder, sha256, write_text
     from prodromal.register import Register
     from prodromal.risk import load
+    from prodromal.risk.bundle import fingerprint
 
     refuse_existing(output, force)
     if (register is None) != (model is None):
         raise DefinitionError("--register and --model go together")
+    if register is None and (people or matched):
+        raise DefinitionError(f"{'--people' if people else '--matched'} needs --register and --model, too")
     followed = read_cohort(cohort)
     predictions = _with_baseline(read_frame(risks))
-    asked = followed.outcome
+    asked, said = followed.outcome, facts_of(risks)
+    refuse_other_question(risks, said, cohort, asked)
     # Across ages and sexes people are ranked by risk: the score compares only people of the same age and sex.
     joined = join_outcomes(
         predictions.drop(columns="score", errors="ignore"), followed.frame.drop(columns="person_row")
@@ -96,6 +112,9 @@ def evaluate(
     data = EvaluationData.from_frame(joined, horizon_days=asked.horizon_days, lag_days=asked.lag_days)
     opened = (Register.open(register), load(model, require_signature=signed_by)) if register and model else None
     extras = _Extras(*opened, matched, followed, seed, replicates) if opened else None
+    if extras and model:
+        refuse_other_question(model, question(extras.model.outcome), cohort, asked)
+        refuse_other_origin(risks, said, {"model": fingerprint(model), "register": extras.register.fingerprint})
     result = compute(
         data,
         replicates=replicates,
@@ -105,11 +124,13 @@ def evaluate(
         profile=profile,
         workers=threads,
     )
-    warning = extras.model.warning if extras else _warning_of(risks)
-    if followed.simulated:
+    warning = extras.model.warning if extras else said.get("warning", "")
+    if followed.origin.simulated:
         warning = warning or _SIMULATED
     missing = left_out_note(len(followed.frame) - len(joined), len(followed.frame), result.profile)
-    result = replace(result, warnings=tuple(filter(None, (warning, missing, *result.warnings))))
+    trained = trained_on(risk_provenance(extras.model, model) if extras and model else said)
+    shared = _SHARED if followed.origin.shares_people(trained) else ""
+    result = replace(result, warnings=tuple(filter(None, (warning, shared, missing, *result.warnings))))
     facts = provenance(
         extras.register if extras else None,
         model,
@@ -149,16 +170,6 @@ def _write_tables(result: Evaluation, folder: Path, *, ohdsi: bool) -> None:
     result.to_csv(folder / "tables")
     if ohdsi:
         result.to_ohdsi(folder / "ohdsi")
-
-
-def _warning_of(risks: Path) -> str:
-    """What the model that made the risks has to say first, as 'prodromal score' wrote it into the file."""
-    import pyarrow.parquet as pq
-
-    if risks.suffix != ".parquet":
-        return ""
-    facts: dict[bytes, bytes] = pq.read_schema(risks).metadata or {}
-    return facts.get(b"prodromal.warning", b"").decode()
 
 
 def _with_baseline(risks: pd.DataFrame) -> pd.DataFrame:

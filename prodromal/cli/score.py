@@ -17,11 +17,11 @@ from prodromal.cli.common import (
     asked_for,
     lean_memory,
     progress,
-    provenance,
     refuse_existing,
     refuse_other_form,
     warn,
 )
+from prodromal.cli.risk_file import risk_provenance
 from prodromal.cli.scored import tell_drift, tell_risks
 
 __all__ = ["add_to"]
@@ -65,7 +65,7 @@ def score(
             output,
             reasons=reasons,
             threads=threads,
-            provenance=provenance(opened, model, warning=loaded.warning, plan=loaded.plan.fingerprint),
+            provenance=risk_provenance(loaded, model, opened),
             progress=show,
         )
     warn(loaded.warning)

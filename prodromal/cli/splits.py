@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prodromal.cli.common import read_frame, say
 from prodromal.errors import DataError, DefinitionError
+from prodromal.files import sha256
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,29 +24,44 @@ _PARTS = ("train", "held-out")
 
 @dataclass(frozen=True)
 class Splitting:
-    """What the options of a cohort say about splits; `dated` if its index dates are split, too."""
+    """What the options of a cohort say about splits; `date` if its index dates are split, too."""
 
     share: float | None
     seed: int
     file: Path | None
     part: str | None
-    dated: bool = False
+    date: str | None = None
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Each split, and the part that was taken."""
+        splits = []
+        if self.share is not None:
+            splits.append(f"{self.share:g} of families, seed {self.seed}")
+        if self.file is not None:
+            table = self.file / "metadata" / "subject_splits.parquet" if self.file.is_dir() else self.file
+            splits.append(f"file {sha256(table)[:16]}")
+        if self.date is not None:
+            splits.append(f"index dates before {self.date}")
+        return dict.fromkeys(splits, self.part or "")
 
     def of(self, register: Register) -> npt.NDArray[np.bool_] | None:
         """The people to draw from; None for everybody."""
         if self.file is not None:
             return self._of_file(register, self.file)
-        if self.share is None and (self.part is None or self.dated):
+        if self.share is None and (self.part is None or self.date):
             return None
-        if self.share is None or self.part not in _PARTS:
+        if self.share is None or self.part is None:
             raise DefinitionError("a split takes both --split SHARE and --part train or --part held-out")
+        if self.part not in _PARTS:
+            raise DefinitionError(f"--part '{self.part}': with --split it is train or held-out")
         from prodromal.design import held_out
 
         held = held_out(register, share=self.share, seed=self.seed)
         return held if self.part == "held-out" else ~held
 
     def _of_file(self, register: Register, file: Path) -> npt.NDArray[np.bool_]:
-        if self.share is not None or self.dated or self.part is None:
+        if self.share is not None or self.date or self.part is None:
             raise DefinitionError(
                 "--splits takes --part with the name of a split, and neither --split nor --split-date"
             )

@@ -53,6 +53,8 @@ def train(
     force: Force = False,
 ) -> None:
     """Train boosted trees on matched sets or a landmark cohort; simpler models are fitted beside them, in one table."""
+    import json
+
     from prodromal.design import read_cohort
     from prodromal.features import build
     from prodromal.files import sha256
@@ -78,7 +80,7 @@ def train(
             threads=threads,
             device=device,
             progress=show,
-            provenance=provenance(opened, cohort=sha256(cohort)[:16], seed=seed),
+            provenance=provenance(opened, cohort=sha256(cohort)[:16], seed=seed, splits=json.dumps(sets.origin.splits)),
             simulated=opened.simulated,
             codes=opened.codes,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, SupportsInt
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from prodromal.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
-__all__ = ["Attrition", "Cohort", "Outcome"]
+__all__ = ["Attrition", "Cohort", "Origin", "Outcome"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,30 @@ class Outcome:
             raise DefinitionError("min_history_days must be at least 1")
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where the people of a cohort come from.
+
+    Parameters
+    ----------
+    register : str
+        Fingerprint of the register; empty if unknown.
+    simulated : bool
+        Whether its people are simulated.
+    splits : mapping
+        For each split that was made, such as ``0.4 of families, seed 1``, the part that the people belong to.
+    """
+
+    register: str = ""
+    simulated: bool = False
+    splits: Mapping[str, str] = field(default_factory=dict)
+
+    def shares_people(self, other: Origin) -> bool:
+        """Whether people of one may be people of the other, for all that is known."""
+        apart = any(other.splits.get(split, part) != part for split, part in self.splits.items())
+        return bool(self.register) and self.register == other.register and not apart
+
+
 class Attrition:
     """Collects one row per step: what was asked and how many remain."""
 
@@ -77,14 +103,14 @@ class Cohort:
         The question.
     attrition : DataFrame
         ``step, cases, others``: how many remain after each step.
-    simulated : bool
-        Whether it was read from a file that says so of its people.
+    origin : Origin
+        Where the people come from, of a cohort that was read from a file.
     """
 
     frame: pd.DataFrame
     outcome: Outcome
     attrition: pd.DataFrame
-    simulated: bool = False
+    origin: Origin = Origin()
 
     @property
     def index_dates(self) -> pd.DataFrame:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prodromal.design.cohort import Cohort, Outcome
+from prodromal.design.cohort import Cohort, Origin, Outcome
 from prodromal.errors import DataError
 from prodromal.files import atomic_file
 from prodromal.register.parquet import UNREADABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["read_cohort", "write_cohort"]
@@ -23,23 +24,24 @@ _KEY = b"prodromal.cohort"
 _NEEDED = ("person_id", "person_row", "index_date", "sex", "age_years", "event", "time_days", "weight", "family")
 
 
-def write_cohort(cohort: Cohort, path: Path, *, register: str, simulated: bool = False) -> None:
+def write_cohort(
+    cohort: Cohort, path: Path, *, register: str, simulated: bool = False, splits: Mapping[str, str] | None = None
+) -> None:
     """Write a cohort.
 
     Parameters
     ----------
     cohort : Cohort
     path : Path
-    register : str
-        Fingerprint of the register that it was drawn from.
-    simulated : bool
-        Whether that register's people are simulated; an evaluation on the cohort says so.
+    register, simulated, splits
+        Where its people come from, see ``Origin``.
     """
     facts = {
         "outcome": asdict(cohort.outcome),
         "attrition": cohort.attrition.to_dict("records"),
         "register": register,
         **({"simulated": True} if simulated else {}),
+        **({"splits": dict(splits)} if splits else {}),
     }
     table = pa.Table.from_pandas(cohort.frame, preserve_index=False)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: json.dumps(facts).encode()})
@@ -75,5 +77,5 @@ def read_cohort(path: Path, *, register: str | None = None) -> Cohort:
         raise DataError(f"{path} was drawn from another register ({facts['register']}, this one is {register})")
     import pandas as pd
 
-    simulated = facts.get("simulated") is True
-    return Cohort(table.to_pandas(), Outcome(**facts["outcome"]), pd.DataFrame(facts["attrition"]), simulated)
+    origin = Origin(facts["register"], facts.get("simulated") is True, facts.get("splits", {}))
+    return Cohort(table.to_pandas(), Outcome(**facts["outcome"]), pd.DataFrame(facts["attrition"]), origin)

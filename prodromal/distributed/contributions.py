@@ -15,7 +15,7 @@ from prodromal.explain import By, Explainer
 from prodromal.risk import load
 from prodromal.scoring import ScoringAccount
 from prodromal.scoring.diagnosed import Diagnosed
-from prodromal.scoring.refusal import refuse_of_part
+from prodromal.scoring.refusal import last_day, refuse_of_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +98,7 @@ def explain_part(job: Mapping[str, Any], position: int) -> bytes:
     register = shared.open()
     register.verify_part(asked.part)
     builder, explainer, outcome = _explainer(SentModel(*job["sent"]), job["by"])
-    kept, refused = refuse_of_part(asked, Diagnosed.of(register, outcome))
+    kept, refused = refuse_of_part(asked, Diagnosed.of(register, outcome), last_day(register))
     numbers = ((name, pa.float64()) for name in ("score", "base", *explainer.labels))
     keys = [("person_id", id_type(asked.people)), ("index_date", pa.timestamp("s"))]
     found = (explainer.explain(matrix, kept.people) for matrix in matrices(builder, kept))

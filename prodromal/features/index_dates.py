@@ -81,10 +81,14 @@ class IndexDates:
 
         for column in ("person_id", "index_date"):
             if column not in frame.columns:
-                raise DataError(f"index dates have no column {column}")
+                raise DataError(f"index dates have no column {column}; they need person_id and index_date")
         dates = pd.to_datetime(frame["index_date"], errors="coerce", format="ISO8601")
         if wrong := int(dates.isna().sum()):
-            raise DataError(f"index dates: {wrong} of {len(frame)} values of index_date are no dates")
+            first = int(np.flatnonzero(dates.isna().to_numpy())[0]) + 1
+            raise DataError(
+                f"index dates: {wrong} of {len(frame)} values of index_date are no dates, the first in row {first}; "
+                "write YYYY-MM-DD"
+            )
         days = dates.to_numpy().astype("datetime64[D]").astype(np.int64).astype(np.int32)
         return cls(register.persons.rows(frame["person_id"].to_numpy()), days)
 
@@ -103,7 +107,11 @@ class IndexDates:
     def require_known(self) -> None:
         """Raise DataError if a person is unknown to the register."""
         if unknown := int((self.person_row < 0).sum()):
-            raise DataError(f"index dates: {unknown} of {len(self)} rows name a person who is not in the register")
+            first = int(np.flatnonzero(self.person_row < 0)[0]) + 1
+            raise DataError(
+                f"index dates: {unknown} of {len(self)} rows name a person who is not in the register, first in row "
+                f"{first}"
+            )
 
     def by_part(self, register: Register) -> Iterator[Asked]:
         """Each part that has index dates."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -56,7 +57,8 @@ def parse_plan(text: str, where: str) -> FeaturePlan:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         path = first["loc"]
-        raise DefinitionError(f"{where}, line {_line(text, path)}: {_dotted(path)}: {first['msg']}") from error
+        why = _unknown(path) if first["type"] == "extra_forbidden" else f"{_dotted(path)}: {first['msg']}"
+        raise DefinitionError(f"{where}, line {_line(text, path)}: {why}") from error
     groups = tuple(
         _at(text, where, ("groups", i), lambda g=g: _group(g, document)) for i, g in enumerate(document.groups)
     )
@@ -110,6 +112,14 @@ def _refuse_repeated(text: str, where: str, key: str, names: list[str]) -> None:
     for position, name in enumerate(names):
         if name in names[:position]:
             raise DefinitionError(f"{where}, line {_line(text, (key, position))}: '{name}' stands twice in {key}")
+
+
+def _unknown(path: tuple[str | int, ...]) -> str:
+    """Say that a key is not known, and which it may have been meant for."""
+    model, key = (_Document if len(path) == 1 else _Group), str(path[-1])
+    near = get_close_matches(key, model.model_fields, n=1)
+    known = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(model.model_fields)}"
+    return f"unknown key '{key}'; {known}"
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:

@@ -223,7 +223,8 @@ class Register:
         if not chosen.num_rows:
             known = self.table("outcomes", ["outcome"]).column("outcome")
             names = sorted(known.cast(pa.string()).unique().to_pylist())[:10]
-            raise DataError(f"no person has the outcome '{outcome}'; the register has {', '.join(names) or 'none'}")
+            named = ", ".join(names) or "none"
+            raise DataError(f"no person has the outcome '{outcome}'; the register has {named}: name it with --outcome")
         return self.persons.first_days(chosen.column("person_id"), chosen.column("diagnosed_on"))
 
     def history(self, person_row: int) -> pd.DataFrame:

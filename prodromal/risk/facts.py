@@ -83,6 +83,8 @@ class _Training(BaseModel):
 
     warning: _Text = ""
     objective: _Text = ""
+    rows: Annotated[int, Field(ge=1, le=10**12)] = 1
+    provenance: Annotated[dict[_Text, _Text], Field(max_length=100)] = {}
     sets: _Count | None = None
     cases: _Count | None = None
     rounds: _Count | None = None

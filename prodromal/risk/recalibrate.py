@@ -67,7 +67,7 @@ def recalibrate(model: RiskModel, matrix: FeatureMatrix, cohort: Cohort, persons
     Raises
     ------
     DataError
-        If the cohort consists of matched sets.
+        If the cohort consists of matched sets, or is about another outcome.
     NotEstimable
         If there are fewer than 20 diagnoses, or the slope is not positive: then the score has nothing to say here.
 
@@ -81,6 +81,8 @@ def recalibrate(model: RiskModel, matrix: FeatureMatrix, cohort: Cohort, persons
     if cohort.is_matched:
         raise DataError("recalibration takes a landmark cohort; these are matched sets, whose cases are too many")
     frame, asked = cohort.frame, model.outcome
+    if cohort.outcome.name != asked.name:
+        raise DataError(f"the cohort is about {cohort.outcome.name}, the model about {asked.name}")
     score = model.score(matrix, persons)["score"].to_numpy()
     sex = np.where(frame["sex"] == "F", 1, 0)
     hazard = model.population.hazard(
@@ -89,7 +91,8 @@ def recalibrate(model: RiskModel, matrix: FeatureMatrix, cohort: Cohort, persons
         lag_days=asked.lag_days,
         until_days=np.minimum(frame["time_days"].to_numpy(), asked.horizon_days),
     )
-    counted = ((frame["event"] == 1) & (frame["time_days"] > asked.lag_days)).to_numpy()
+    in_window = frame["time_days"].between(asked.lag_days, asked.horizon_days, inclusive="right")
+    counted = ((frame["event"] == 1) & in_window).to_numpy()
     events = int(counted.sum())
     if events < _FEWEST_EVENTS:
         raise NotEstimable(f"{events} diagnoses are too few to recalibrate; it takes {_FEWEST_EVENTS}")

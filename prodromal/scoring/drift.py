@@ -80,14 +80,15 @@ def drift_table(model: RiskModel, register: Register, names: tuple[str, ...], se
     -------
     list of Drift
         Kind ``use``: people with any dispensing of a group before the index date, and how many there would be if people
-        of the same age and sex used it as in training; z is the difference in standard errors; shifted where it exceeds
-        5 and the ratio is not within 0.8-1.25. Kind ``flag``: people with a flag; shifted where they are more than a
-        tenth. Kind ``code``: dispensings with a code of the plan's groups that the training saw fewer than 10 times.
-        Kind ``month``: dispensings of a month that has far fewer than the months around it. Kind ``extract``: people
-        have different sampling weights, so use among them is not the population's. Counts below 5 are missing.
+        of the same age and sex used it as in training; z is the difference in standard errors, of both samples; shifted
+        where it exceeds 5 and the ratio is not within 0.8-1.25. Kind ``flag``: people with a flag; shifted where they
+        are more than a tenth. Kind ``code``: dispensings with a code of the plan's groups that the training saw fewer
+        than 10 times. Kind ``month``: dispensings of a month that has far fewer than the months around it. Kind
+        ``extract``: people have different sampling weights, so use among them is not the population's. Counts below 5
+        are missing.
     """
     return [
-        *_use(model.training.get("use"), names, seen.use),
+        *_use(model.training.get("use"), names, seen.use, model.training.get("rows", math.inf)),
         *_flags(seen.flagged, scored),
         *_codes(model, register),
         *_months(register),
@@ -95,21 +96,28 @@ def drift_table(model: RiskModel, register: Register, names: tuple[str, ...], se
     ]
 
 
-def _use(reference: Mapping[str, Any] | None, names: tuple[str, ...], use: Use) -> Iterable[Drift]:
+def _use(reference: Mapping[str, Any] | None, names: tuple[str, ...], use: Use, trained_on: float) -> Iterable[Drift]:
+    people = float(use.people.sum())
     for group, name in enumerate(names):
         observed = float(use.users[:, group].sum())
         expected = expected_users(reference, use.people, name) if reference else None
-        if expected is None or use.people.sum() == 0:
+        if expected is None or people == 0:
             yield Drift("use", name, _shown(observed))
             continue
-        share = min(expected / use.people.sum(), 1.0)
-        error = math.sqrt(max(expected * (1 - share), 1.0))
+        error = _error(observed, expected, people, trained_on)
         ratio, z = observed / expected if expected else math.inf, (observed - expected) / error
         shifted = abs(z) > _SHIFTED_Z and not 1 / _SHIFTED_RATIO <= ratio <= _SHIFTED_RATIO
         small = observed < _FEWEST
         if small:
             ratio = z = math.nan
         yield Drift("use", name, _shown(observed), round(expected, 1), ratio, z, shifted)
+
+
+def _error(observed: float, expected: float, people: float, trained_on: float) -> float:
+    """Standard error of observed less expected users, did both samples use alike: the training is a sample, too."""
+    weight = 1.0 if math.isinf(trained_on) else trained_on / (people + trained_on)
+    share = min((1 - weight) * observed / people + weight * expected / people, 1.0)
+    return math.sqrt(max(people * share * (1 - share), 1.0) / weight)
 
 
 def _flags(flagged: npt.NDArray[np.int64], scored: int) -> Iterable[Drift]:

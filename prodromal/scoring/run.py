@@ -23,7 +23,7 @@ from prodromal.scoring.account import ScoringAccount
 from prodromal.scoring.diagnosed import Diagnosed
 from prodromal.scoring.drift import Drift, Seen, drift_table
 from prodromal.scoring.journal import Journal, PartDone
-from prodromal.scoring.refusal import refuse_of_part, refuse_unknown
+from prodromal.scoring.refusal import last_day, refuse_of_part, refuse_unknown
 from prodromal.scoring.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -133,10 +133,14 @@ class PartWork:
     def _diagnosed(self) -> Diagnosed | None:
         return Diagnosed.of(self.register, self.scorer.model.outcome.name)
 
+    @cached_property
+    def _last_day(self) -> int:
+        return last_day(self.register)
+
     def score(self, journal: Journal, number: int, asked: Asked) -> PartDone:
         """Score a part into the journal."""
         self.register.verify_part(asked.part)
-        kept, refused = refuse_of_part(asked, self._diagnosed)
+        kept, refused = refuse_of_part(asked, self._diagnosed, self._last_day)
         account = ScoringAccount(len(asked.day), len(kept.day), refused)
         with journal.writing(number, self._schema(kept)) as writer:
             seen = self._write(kept, writer)

@@ -158,7 +158,7 @@ def test_a_summary_alone_can_be_asked_for(run, world):
         ("R M --index-dates asked.csv --sets nowhere.parquet --output a.html", 11, "nowhere.parquet"),
         ("R M --index-dates nowhere.csv --output a.html", 11, "no such file"),
         ("R M --index-dates strangers.csv --output a.html", 13, "unknown person"),
-        ("R M --index-dates early.csv --output a.json", 13, "not observed"),
+        ("R M --index-dates early.csv --output a.json", 13, "not yet observed"),
         ("nowhere M --index-dates asked.csv --output a.html", 11, "no register"),
         ("R nowhere --index-dates asked.csv --output a.html", 12, "no model bundle"),
         ("R tampered --index-dates asked.csv --output a.html", 12, "model.ubj"),

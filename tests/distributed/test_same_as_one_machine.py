@@ -228,7 +228,7 @@ def test_tables_at_index_dates(spark, register, bundle, tmp_path):
     dates = pd.concat([dates, dates[:50]])
     alone = score_register(load(bundle), register, IndexDates.of(register, dates), tmp_path / "alone.parquet")
     assert min(alone.refused.values()) > 0
-    assert set(alone.refused) >= {"unknown_person", "not_observed"}
+    assert set(alone.refused) >= {"unknown_person", "not_yet_observed"}
     pq.write_table(pa.Table.from_pandas(dates, preserve_index=False), tmp_path / "dates.parquet")
     persons = read_spark_table(spark, "persons", str(register.folder / "persons.parquet"))
     dispensings = read_spark_table(spark, "dispensings", str(register.folder / "dispensings"))

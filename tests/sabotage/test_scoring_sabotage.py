@@ -80,7 +80,7 @@ def test_a_journal_that_forgets_which_job_it_was_mixes_jobs(ground, tmp_path, mo
 def test_without_refusal_the_dead_are_scored(ground, tmp_path, monkeypatch):
     told = score(ground, tmp_path / "a.parquet")
     assert told.refused["dead"] > 0
-    everybody = lambda people, rows, day, diagnosed: (np.ones(len(day), dtype=bool), {})  # noqa: E731
+    everybody = lambda people, rows, day, *_: (np.ones(len(day), dtype=bool), {})  # noqa: E731
     monkeypatch.setattr(refusal, "_sorted_out", everybody)
     assert score(ground, tmp_path / "b.parquet").scored > told.scored
 

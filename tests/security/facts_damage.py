@@ -38,6 +38,8 @@ FACTS = {
     ("training", "warning"): (3, None, ["a"], "x" * 5000, "a\rb"),
     ("training", "age_range"): ([90, 20], [20], [20, 90, 95], "20-90", [-1, 20], [20, 10**6]),
     ("training", "sets"): ("many", -1, 1.5, [1], 10**15),
+    ("training", "rows"): (0, -1, None, "many", 1.5),
+    ("training", "provenance"): (None, [], "x", {"register": 3}, {"splits": None}, {"splits": "x" * 5000}),
     ("training", "out_of_fold"): ("x", [1], [{"model": "a"}], [{}] * 200),
     ("training", "use"): (3, [], {}, {"age_ends": [0, 1], "share": {}}, {"age_ends": _ENDS}, *map(_share, _NO_SHARES)),
     ("training", "codes"): ("N06AB04", [1], ["N06AB04X"], {"N06AB04": 3}),

@@ -17,7 +17,9 @@ def test_a_date_behind_the_data_is_refused_and_one_a_little_behind_is_not(world)
     assert last == world.register.frame("persons")["observed_to"].max().date()
     assert on_day(world.register, "1970-01-02") == 1
     assert on_day(world.register, last.isoformat()) > 0
-    with pytest.raises(DefinitionError, match=rf"2099-01-01 lies behind the data: nobody was observed after {last}"):
+    with pytest.raises(
+        DefinitionError, match=rf"2099-01-01 is after the end of the data: nobody was observed after {last}"
+    ):
         on_day(world.register, "2099-01-01")
 
 

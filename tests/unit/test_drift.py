@@ -20,11 +20,26 @@ CELLS = 2 * (len(AGE_ENDS) - 1)
 NOBODY_FLAGGED = np.zeros(len(FLAGS), dtype=np.int64)
 
 
-def table(*, people, users, share, codes=None, register_codes=None, months=None, flagged=NOBODY_FLAGGED, extract=False):
+def table(
+    *,
+    people,
+    users,
+    share,
+    codes=None,
+    register_codes=None,
+    months=None,
+    flagged=NOBODY_FLAGGED,
+    extract=False,
+    rows=None,
+):
     use = {"age_ends": list(AGE_ENDS), "people": [0] * CELLS, "share": {"A": share}}
     group = SimpleNamespace(matches=lambda code: code.startswith("N0"))
     model = SimpleNamespace(
-        training={"use": use, **({"codes": codes} if codes is not None else {})},
+        training={
+            "use": use,
+            **({"codes": codes} if codes is not None else {}),
+            **({"rows": rows} if rows is not None else {}),
+        },
         plan=SimpleNamespace(groups=(group,)),
     )
     register = SimpleNamespace(codes=register_codes or {}, months=months or {}, is_extract=extract)
@@ -44,6 +59,18 @@ def test_use_is_compared_at_the_same_age_and_sex():
     assert row["ratio"] == pytest.approx(0.5)
     assert row["z"] == pytest.approx(-650 / np.sqrt(1300 * (1 - 1300 / 4000)))
     assert row["shifted"]
+
+
+def test_the_training_is_a_sample_too():
+    people, users = np.zeros(CELLS), np.zeros(CELLS)
+    people[0], users[0] = 1935, 6
+    assert table(people=people, users=users, share=[0.0] * CELLS).iloc[0]["shifted"]
+    row = table(people=people, users=users, share=[0.0] * CELLS, rows=1086).iloc[0]
+    pooled = 6 / (1935 + 1086)
+    assert row["z"] == pytest.approx(6 / np.sqrt(1935 * pooled * (1 - pooled) * (1 + 1935 / 1086)))
+    assert not row["shifted"]
+    users[0] = 200
+    assert table(people=people, users=users, share=[0.0] * CELLS, rows=1086).iloc[0]["shifted"]
 
 
 def test_small_counts_are_not_told():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,12 +71,15 @@ def share(text: str) -> float:
     Raises
     ------
     DefinitionError
-        If it is neither.
+        If it is neither, or a whole without a sign, which could be a hundredth.
     """
     try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError as error:
-        raise DefinitionError(f"--max-rejected '{text}': write a share such as 0.1% or 0.001") from error
+        found = float(text.removesuffix("%"))
+    except ValueError:
+        found = math.nan
+    if not found >= 0 or (found >= 1 and not text.endswith("%")):
+        raise DefinitionError(f"--max-rejected '{text}': write a share such as 0.1% or 0.001")
+    return found / 100 if text.endswith("%") else found
 
 
 def account_line(account: Account) -> str:

@@ -18,6 +18,7 @@ from prodromal.cli.common import (
     say,
     warn,
 )
+from prodromal.cli.risk_file import risk_provenance
 from prodromal.cli.scored import tell_drift, tell_risks
 from prodromal.cli.spark.shared import Dates, Master, On, Reasons, Settings, asked_for, day_of, session
 from prodromal.errors import DefinitionError
@@ -47,7 +48,7 @@ def score(
     refuse_other_form(output)
     opened, loaded = Register.open(register), load(model)
     dates = asked_for(opened, on, asked)
-    facts = provenance(opened, model, warning=loaded.warning, plan=loaded.plan.fingerprint)
+    facts = risk_provenance(loaded, model, opened)
     with session(master, settings) as spark:
         account = score_on_spark(spark, model, opened, dates, output, reasons=reasons, provenance=facts)
     warn(loaded.warning)
@@ -80,7 +81,7 @@ def tables(
     if (on is None) == (asked is None):
         raise DefinitionError("say who is asked for: either --on DATE (everyone) or --index-dates TABLE")
     loaded = load(model)
-    facts = provenance(None, model, warning=loaded.warning, plan=loaded.plan.fingerprint)
+    facts = risk_provenance(loaded, model)
     with session(master, settings) as spark:
         account = score_tables(
             model,
