@@ -195,7 +195,7 @@ def _even_bounds(risk: Ordering, link: Link) -> NDArray[np.intp]:
 
 
 def oe_statistic(population: Population, risk: NDArray[np.float64], model: str) -> Statistic:
-    """Observed risk (Aalen-Johansen), mean predicted risk, and their ratio."""
+    """Observed risk (Aalen-Johansen), mean predicted risk, and their ratio; exact limits where outcomes are few."""
     cases = np.flatnonzero(population.ends.outcome)
 
     def compute(weighting: Weighting) -> NDArray[np.float64]:
@@ -206,9 +206,27 @@ def oe_statistic(population: Population, risk: NDArray[np.float64], model: str) 
         expected = weighting.design @ risk / total
         return np.array([observed, expected, observed / expected if expected > 0 and observed > 0 else np.nan])
 
-    note = "" if len(cases) else "no outcome in the window"
-    rows = [{"model": model, "measure": name} for name in ("observed_risk", "expected_risk")]
-    return Statistic([*rows, {"model": model, "measure": "observed_over_expected", "note": note}], compute)
+    few = _few(population, risk, cases)
+    notes = dict.fromkeys(few, f"gamma limits: fewer than {LEAST_EVENTS} events")
+    if not len(cases):
+        notes["observed_over_expected"] = "no outcome in the window"
+    rows = [
+        {"model": model, "measure": name, "note": notes.get(name, "")} | few.get(name, {})
+        for name in ("observed_risk", "expected_risk", "observed_over_expected")
+    ]
+    return Statistic(rows, compute)
+
+
+def _few(
+    population: Population, risk: NDArray[np.float64], cases: NDArray[np.intp]
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Give what gamma limits need where fewer than ten had the outcome: draws of none would end at 0."""
+    known, weight = population.whole.known, population.data.weight
+    if len(cases) >= LEAST_EVENTS:
+        return {}
+    largest, squares = float(np.max(known[cases] if len(cases) else known)), float((known[cases] ** 2).sum())
+    scales = {"observed_risk": float(weight.sum()), "observed_over_expected": float(weight @ risk)}
+    return {name: {"_gamma": (squares / scale**2, largest / scale)} for name, scale in scales.items() if scale > 0}
 
 
 def calibration_statistic(

@@ -38,17 +38,29 @@ def control(
     dict of str to DataFrame
         Suppressed numbers are NaN with the reason in ``note``; suppressed counts are missing.
     """
-    from prodromal.evaluate.margins import systems
+    from prodromal.evaluate.margins import crowded, crowded_rungs, systems
 
     hidden: dict[str, dict[str, NDArray[np.bool_]]] = {
         name: {count: np.zeros(len(frame), dtype=np.bool_) for count in _COUNTS} for name, frame in tables.items()
     }
+    told = dict(tables)
+    if "decision_curve" in tables and "overview" in tables:
+        apart = crowded(tables, profile.smallest)
+        hidden["decision_curve"] = {count: apart.copy() for count in _COUNTS}
+        told["decision_curve"] = tables["decision_curve"][~apart]
     for count in _COUNTS:
-        for system in systems(tables, count, ranked_by_risk=ranked_by_risk):
-            chosen = suppress(system.members, system.counts, profile.smallest, system.keep)
+        for small in systems(told, count, ranked_by_risk=ranked_by_risk):
+            system = small.with_few(profile.smallest)
+            known = system.known & (system.counts >= profile.smallest)
+            chosen = suppress(system.members, system.counts, profile.smallest, system.keep, known)
             for name, rows in system.rows_of(chosen):
                 hidden[name][count][rows] = True
-    return {name: _shown(frame, hidden[name], profile) for name, frame in tables.items()}
+    released = {name: _shown(frame, hidden[name], profile) for name, frame in tables.items()}
+    if "lead_time" in tables:
+        counts = [count for count in _COUNTS if count in tables["lead_time"]]
+        # The share of pairs ranked rightly tells nobody how many pairs there were.
+        released["lead_time"].loc[crowded_rungs(tables, profile.smallest), counts] = np.nan
+    return released
 
 
 def control_groups(frame: pd.DataFrame, profile: Profile, *, size: str = "people") -> pd.DataFrame:
@@ -65,7 +77,8 @@ def control_groups(frame: pd.DataFrame, profile: Profile, *, size: str = "people
     Returns
     -------
     DataFrame
-        Numbers of suppressed groups are NaN; where one group alone would be hidden, the next smallest is, too.
+        Numbers of suppressed groups are NaN; where one group alone would be hidden, the next smallest is, too. So is
+        a percent (a column whose name ends so) that would tell of few people.
     """
     if size not in frame:
         return frame
@@ -78,7 +91,22 @@ def control_groups(frame: pd.DataFrame, profile: Profile, *, size: str = "people
     numbers = out.select_dtypes("number").columns
     out = out.astype(dict.fromkeys(numbers, np.float64))
     out.loc[hidden, numbers] = np.nan
+    for name in numbers:
+        if str(name).endswith("percent"):
+            out.loc[_told_by_share(frame[name].to_numpy(dtype=np.float64), values, profile), name] = np.nan
     return out
+
+
+def _told_by_share(percent: NDArray[np.float64], sizes: NDArray[np.int64], profile: Profile) -> NDArray[np.bool_]:
+    """Groups whose percent would tell of few people with or few without; how many there are in all is known."""
+    n, of_these = len(sizes), np.rint(np.nan_to_num(percent) / 100 * sizes).astype(np.int64)
+    one, whole = np.eye(n, dtype=np.bool_), np.ones((1, n), dtype=np.bool_)
+    none, nobody = np.zeros_like(one), np.zeros_like(whole)
+    members = np.block([[one, none], [none, one], [one, one], [whole, nobody], [nobody, whole]])
+    counts = members @ np.concatenate([of_these, sizes - of_these])
+    known = np.arange(len(members)) >= 2 * n
+    hidden = suppress(members, counts, profile.smallest, known=known)
+    return np.asarray(hidden[:n] | hidden[n : 2 * n])
 
 
 def _shown(frame: pd.DataFrame, hidden: dict[str, NDArray[np.bool_]], profile: Profile) -> pd.DataFrame:

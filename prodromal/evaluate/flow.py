@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from prodromal.evaluate.disclosure import suppress
+from prodromal.evaluate.words import capital
 from prodromal.page import count, join
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def attrition_flow(attrition: pd.DataFrame, profile: Profile) -> Markup:
     boxes = []
     for row in released.to_dict("records"):
         gone = [f"{_written(row[f'{name} left'])} {name}" for name in names if row[f"{name} left"] != 0]
-        out = Markup('<p class="out">{} left</p>').format(" and ".join(gone)) if gone else Markup()
-        stay = " · ".join(f"{_written(row[name])} {name}" for name in names)
+        out = Markup('<p class="out">{} left</p>').format(capital(" and ".join(gone))) if gone else Markup()
+        stay = capital(" · ".join(f"{_written(row[name])} {name}" for name in names))
         boxes.append(Markup('<li>{}<p class="stay">{}</p><p>{}</p></li>').format(out, stay, row[step]))
     return Markup('<ol class="flow">{}</ol>').format(join(boxes))
 

@@ -22,9 +22,19 @@ if TYPE_CHECKING:
     from prodromal.evaluate.data import EvaluationData
     from prodromal.evaluate.resample import Population, Weighting
 
-__all__ = ["AGE_EDGES", "age_bands", "age_sex_cells", "deciles", "grouped_statistic", "subgroup_statistic", "subgroups"]
+__all__ = [
+    "AGE_EDGES",
+    "UNKNOWN",
+    "age_bands",
+    "age_sex_cells",
+    "deciles",
+    "grouped_statistic",
+    "subgroup_statistic",
+    "subgroups",
+]
 
 AGE_EDGES = (0, 50, 60, 70, 80)
+UNKNOWN = "unknown"
 
 
 def deciles(risk: Ordering, weight: NDArray[np.float64], n_groups: int = 10) -> NDArray[np.intp]:
@@ -87,7 +97,9 @@ def subgroups(
     absent = [c for c in wanted if c not in frame]
     if absent:
         raise DataError(f"predictions: column {', '.join(absent)} to group by is absent")
-    return found | {c: _coded(frame[c]) for c in wanted}
+    further = {c: _coded(frame[c]) for c in wanted}
+    # A column that says nothing of anybody forms no groups.
+    return found | {c: (code, names) for c, (code, names) in further.items() if names != [UNKNOWN]}
 
 
 def age_sex_cells(
@@ -192,8 +204,11 @@ def _within(population: Population, rows: NDArray[np.intp], key: dict[str, objec
 
 
 def _coded(column: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
-    codes, names = pd.factorize(column, sort=True)
-    return codes.astype(np.intp), [str(name) for name in names]
+    codes, values = pd.factorize(column, sort=True)
+    names = [str(value) if str(value).strip() else UNKNOWN for value in values]
+    distinct = list(dict.fromkeys(names))
+    # The last one is for the code of what is missing, -1.
+    return np.array([*(distinct.index(name) for name in names), -1], dtype=np.intp)[codes], distinct
 
 
 def _ages(frame: pd.DataFrame) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from markupsafe import Markup
 
-from prodromal.evaluate.words import Found, pick
+from prodromal.evaluate.words import Found, capital, pick
 from prodromal.page import count, details, interval, join, one_in, per_100k, percent, rounded, table
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _hidden(note: str) -> bool:
 def with_reasons(shown: Markup, *frames: pd.DataFrame) -> Markup:
     """Put under a table why some of its cells are empty."""
     notes = dict.fromkeys(str(n) for frame in frames for n in frame.loc[frame["value"].isna(), "note"])
-    reasons = "; ".join(n.capitalize() if i == 0 else n for i, n in enumerate(notes) if n)
+    reasons = capital("; ".join(n for n in notes if n))
     return join([shown, Markup('<p class="why">{}.</p>').format(reasons)]) if reasons else shown
 
 
@@ -117,7 +117,8 @@ def risks(frame: pd.DataFrame, keys: list[str], first: str) -> Markup:
         "observed_risk": "Observed per 100,000 (95 % interval), about 1 in",
         "observed_over_expected": "O/E (95 % interval)",
     }
-    return with_reasons(table(found[list(columns)], headings=columns, formats=text(found)), frame)
+    shown = table(found[list(columns)], headings=columns, formats=text(found), missing="suppressed")
+    return with_reasons(shown, frame)
 
 
 def wide(frame: pd.DataFrame, keys: list[str], measures: tuple[str, ...]) -> pd.DataFrame:

@@ -94,7 +94,7 @@ def _lead(tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], warnings
         else ""
     )
     events = float(overview["outcome in the window"])
-    cases = "an undisclosed number were" if math.isnan(events) else f"{count(events)} were"
+    cases = "a suppressed number were" if math.isnan(events) else f"{count(events)} were"
     asked = (
         f"How well do the predicted risks match what happened? Asked of {count(float(overview['people']))} people"
         f"{stand}, all alive and undiagnosed at their index date; {cases} diagnosed {window(facts)}. "

@@ -11,8 +11,9 @@ from markupsafe import Markup
 from prodromal.evaluate import listing, plots
 from prodromal.evaluate.disclosure import control_groups
 from prodromal.evaluate.flow import attrition_flow
+from prodromal.evaluate.groups import UNKNOWN
 from prodromal.evaluate.tripod import tripod_map
-from prodromal.evaluate.words import Found, calibration_title, pick
+from prodromal.evaluate.words import Found, adds, calibration_title, pick, ranking_title
 from prodromal.page import (
     Section,
     count,
@@ -89,17 +90,7 @@ def ranking(tables: Mapping[str, pd.DataFrame]) -> Part:
     """Discrimination, always beside age and sex alone."""
     frame = tables["discrimination"]
     found = pick(frame, model="difference", measure="auroc")
-    within = pick(frame, model="model", measure="c_within_sets")
-    title = "How people were ranked"
-    if within.known:
-        told = f"{percent(within.value, 3)} of matched pairs"
-        title = f"Among people of the same age and sex, the model ranks {told} rightly"
-        if not math.isnan(within.low) and within.low <= 0.5 <= within.high:
-            title = "Among people of the same age and sex, the model ranks no better than chance"
-    elif found.known:
-        title = f"The model adds {found.text(2)} to the AUROC of age and sex alone"
-        if found.low <= 0 or found.value <= 0:
-            title = f"The model is not shown to add to the AUROC of age and sex alone: difference {found.text(2)}"
+    title = ranking_title(frame) or "How people were ranked"
     figures = {}
     parts = []
     if frame["value"].notna().any():
@@ -135,14 +126,20 @@ def use(tables: Mapping[str, pd.DataFrame]) -> Part:
         parts.append(figure(plots.svg(drawn), caption, f"{title}; {_found(found)} found."))
     parts.append(listing.flags(frame, tables.get("thresholds")))
     curve = tables["decision_curve"]
-    if curve["value"].notna().any():
+    gain = curve[curve["measure"] == "gain_per_100k"]
+    if gain["value"].notna().any():
         drawn = figures["decision_curve"] = plots.plot_decision_curve(curve)
         caption = (
-            "Above the dashed line, acting by the risk does more good than acting for everyone or for nobody, "
-            "whichever is better, for someone who would act from that risk on. Prevalence is the population's."
+            "Net benefit counts true cases flagged, less false alarms at the rate that the threshold states. Above the "
+            "dashed line, acting by the risk has more of it than acting for everyone or for nobody, whichever has "
+            "more. It says nothing of what acting does to anybody. Prevalence is the population's."
         )
-        parts.append(Markup("<h3>{}</h3>").format(_curve_title(curve)))
+        hidden = gain["note"].str.startswith("suppressed").any()
+        caption += " Thresholds without a dot are suppressed: they would tell of few people." if hidden else ""
+        parts.append(Markup("<h3>{}</h3>").format(_curve_title(curve, adds(tables["discrimination"]))))
         parts.append(figure(plots.svg(drawn), caption, "Decision curve: gain in net benefit over threshold risk."))
+    else:
+        parts.append(paragraph(f"The decision curve was {_reason(gain)}."))
     return Part(Section("use", title, join(parts), "Use"), figures)
 
 
@@ -176,6 +173,7 @@ def lead_time(tables: Mapping[str, pd.DataFrame]) -> Part | None:
         shown,
         headings={"lag_days": "Lag, days", "model": "By", "text": "Ranked rightly", "n": "Sets", "events": "Cases"},
         formats={"text": rounded},
+        missing="suppressed",
     )
     html = join([figure(plots.svg(drawn), caption, f"{title}."), details("Numbers", numbers)])
     return Part(Section("lead-time", title, html, "Lead time"), {"lead_time": drawn})
@@ -211,7 +209,7 @@ def subgroups(tables: Mapping[str, pd.DataFrame]) -> Part | None:
         "auroc": "AUROC (95 % interval)",
         "slope": "Slope (95 % interval)",
     }
-    shown_numbers = table(wide[list(columns)], headings=columns, formats=listing.text(wide))
+    shown_numbers = table(wide[list(columns)], headings=columns, formats=listing.text(wide), missing="suppressed")
     parts.append(details("Numbers by subgroup", listing.with_reasons(shown_numbers, frame)))
     title = _subgroups_title(shown)
     return Part(Section("subgroups", title, join(parts), "Subgroups"), figures)
@@ -298,17 +296,21 @@ def _cells_title(frame: pd.DataFrame) -> str:
     return f"The predicted level fits in {len(part) - off} of {len(part)} cells of age and sex"
 
 
-def _curve_title(curve: pd.DataFrame) -> str:
-    gain = curve[(curve["model"] == "model") & (curve["measure"] == "gain_per_100k")]
+def _curve_title(curve: pd.DataFrame, added: bool | None) -> str:
+    gain = curve[(curve["model"] == "model") & (curve["measure"] == "gain_per_100k") & curve["ci_low"].notna()]
     useful = gain[gain["ci_low"] > 0]["threshold"]
     if not len(useful):
-        return "Acting by the risk is not shown to beat acting for everyone or for nobody"
-    return (
-        f"Acting by the risk pays for thresholds from {per_100k(useful.min())} to {per_100k(useful.max())} per 100,000"
-    )
+        return "Acting by the risk is not shown to have more net benefit than acting for everyone or for nobody"
+    between = gain[gain["threshold"].between(useful.min(), useful.max())]
+    where = "thresholds" if len(between) == len(useful) else "some thresholds"
+    where += f" from {per_100k(useful.min())} to {per_100k(useful.max())} per 100,000"
+    but = "; the model is not shown to add to age and sex alone" if added is False else ""
+    return f"Acting by the risk has more net benefit than acting for everyone or for nobody at {where}{but}"
 
 
 def _group_name(grouping: object, group: object) -> str:
+    if group == UNKNOWN:
+        return f"{grouping} unknown"
     if grouping == "sex":
         return _SEX.get(str(group), str(group))
     return f"age {group}" if grouping == "age" else str(group)

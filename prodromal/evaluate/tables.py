@@ -66,7 +66,7 @@ MODEL, BASELINE, DIFFERENCE = "model", "age and sex", "difference"
 
 def paired(first: Statistic, second: Statistic) -> Statistic:
     """Two statistics of the same quantities and their difference, on the same draws."""
-    rows = [dict(row, model=DIFFERENCE) for row in first.rows]
+    rows = [{k: v for k, v in row.items() if k != "_gamma"} | {"model": DIFFERENCE} for row in first.rows]
 
     def compute(weighting: Weighting) -> NDArray[np.float64]:
         a, b = first.compute(weighting), second.compute(weighting)
@@ -297,7 +297,7 @@ def compute_decision_curve(
     Returns
     -------
     DataFrame
-        ``model, measure, threshold, value, ci_low, ci_high, n, events, note``.
+        ``model, measure, threshold, value, ci_low, ci_high, n, events, note``; `n` and `events` count the flagged.
     """
     return _estimated(data, lambda population: decision_curve(population, thresholds), replicates, seed, workers)
 

@@ -91,7 +91,8 @@ def flag_statistic(
 
     Notes
     -----
-    The threshold is fixed; intervals are for the rule "flag from this threshold on".
+    The threshold is fixed; intervals are for the rule "flag from this threshold on". Draws never give a case where the
+    data have none: a share of none has exact limits instead.
     """
     steps = _Steps(value, thresholds, np.flatnonzero(population.ends.outcome))
     reached = np.isfinite(thresholds)
@@ -113,6 +114,7 @@ def flag_statistic(
         return np.concatenate([np.where(np.isfinite(m) & reached, m, np.nan) for m in measures])
 
     flagged_rows, flagged_events = steps.numbers()
+    none = _none_found(population, steps)
     names = ("share_flagged", "sensitivity", "specificity", "ppv", "flagged_per_true_case", "lift")
     rows = [
         {
@@ -124,8 +126,9 @@ def flag_statistic(
             "events": int(e),
             "note": _why(t, f, e, name),
         }
+        | (none.get((name, i), {}) if e == 0 else {})
         for name in names
-        for key, t, f, e in zip(keys, thresholds, flagged_rows, flagged_events, strict=True)
+        for i, (key, t, f, e) in enumerate(zip(keys, thresholds, flagged_rows, flagged_events, strict=True))
     ]
     return Statistic(rows, compute)
 
@@ -159,19 +162,40 @@ def decision_curve_statistic(
             parts += [benefit, benefit - np.maximum(everyone, 0.0)]
         return 1e5 * np.concatenate(parts)
 
-    blocks = [("everyone", "net_benefit_per_100k")]
-    blocks += [(name, f"{measure}_per_100k") for name in risks for measure in ("net_benefit", "gain")]
+    everybody = ([population.data.n] * len(t), [len(cases)] * len(t))
+    blocks = [("everyone", "net_benefit_per_100k", everybody)]
+    for name, step in zip(risks, steps, strict=True):
+        blocks += [(name, f"{measure}_per_100k", step.numbers()) for measure in ("net_benefit", "gain")]
     rows = [
         {
             "model": model,
             "measure": measure,
             "threshold": float(x),
+            "n": flagged,
+            "events": events,
             "note": "" if len(cases) else "no outcome in the window",
         }
-        for model, measure in blocks
-        for x in t
+        for model, measure, numbers in blocks
+        for x, flagged, events in zip(t, *numbers, strict=True)
     ]
     return Statistic(rows, compute)
+
+
+def _none_found(population: Population, steps: _Steps) -> dict[tuple[str, int], dict[str, object]]:
+    """Give what gamma limits need where no case is flagged."""
+    known = population.whole.known
+    flagged, _ = steps.counts(known)
+    total, cases = float(known.sum()), float(known[steps.cases].sum())
+    if not cases > 0:
+        return {}
+    largest = float(np.max(known[steps.cases]))
+    scales = {"sensitivity": np.full(len(flagged), cases), "ppv": flagged, "lift": flagged * cases / total}
+    return {
+        (name, i): {"_gamma": (0.0, largest / float(scale[i]))}
+        for name, scale in scales.items()
+        for i in range(len(flagged))
+        if scale[i] > 0
+    }
 
 
 class _Steps:

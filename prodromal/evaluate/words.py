@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Found",
+    "adds",
     "calibration_title",
+    "capital",
     "far_off",
     "left_out_note",
     "pick",
+    "ranking_title",
     "summary_sentences",
     "years",
 ]
@@ -37,6 +40,7 @@ FAR_OFF = (
     "horizon?"
 )
 _FARTHEST = 20.0
+_CLOSE = (0.8, 1.25)
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,11 @@ def window(facts: Mapping[str, Any]) -> str:
     return f"between {years(facts['lag_days'])} and {years(facts['horizon_days'])} after the index date"
 
 
+def capital(sentence: str) -> str:
+    """Begin with a capital and leave the rest."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def far_off(ratio: float) -> bool:
     """Whether observed over expected tells of percentages, another outcome or another horizon."""
     return ratio < 1 / _FARTHEST or ratio > _FARTHEST
@@ -135,8 +144,9 @@ def _who(tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> str:
     stand = f", standing for {count(facts['population'])}," if abs(facts["population"] - facts["n"]) > 0.5 else ""
     observed = pick(tables["calibration"], model="model", measure="observed_risk")
     cases = f"{count(events)} had" if not math.isnan(events) else "a suppressed number had"
+    group = f"{count(people)} people" if not math.isnan(people) else "a suppressed number of people"
     risk = f": {observed.per_100k()} per 100,000, {one_in(observed.value)}" if observed.known else ""
-    return f"Of {count(people)} people{stand} {cases} the outcome {window(facts)}{risk}."
+    return f"Of {group}{stand} {cases} the outcome {window(facts)}{risk}."
 
 
 def _ranking(tables: Mapping[str, pd.DataFrame]) -> str:
@@ -156,16 +166,47 @@ def _ranking(tables: Mapping[str, pd.DataFrame]) -> str:
     if area.known:
         beside = f", against {base.text()} for age and sex alone" if base.known else ""
         told.append(f"In the whole population the AUROC was {area.text()}{beside}.")
+    told += [f"{title}." for title in [ranking_title(frame)] if title and (not within.known or adds(frame) is False)]
     return " ".join(told)
+
+
+def adds(frame: pd.DataFrame) -> bool | None:
+    """Whether the model is shown to add to age and sex alone; None where nothing tells."""
+    within = pick(frame, model="model", measure="c_within_sets")
+    found, nothing = (within, 0.5) if within.known else (pick(frame, model="difference", measure="auroc"), 0.0)
+    if not found.known:
+        return None
+    return (found.value if math.isnan(found.low) else found.low) > nothing
+
+
+def ranking_title(frame: pd.DataFrame) -> str:
+    """Say whether the model ranks better than age and sex alone; empty where nothing tells."""
+    within = pick(frame, model="model", measure="c_within_sets")
+    if within.known and adds(frame):
+        return (
+            f"Among people of the same age and sex, the model ranks {percent(within.value, 3)} of matched pairs rightly"
+        )
+    if within.known:
+        return "Among people of the same age and sex, the model is not shown to rank better than chance"
+    found = pick(frame, model="difference", measure="auroc")
+    if not found.known:
+        return ""
+    if adds(frame):
+        return f"The model adds {found.text(2)} to the AUROC of age and sex alone"
+    return f"The model is not shown to add to the AUROC of age and sex alone: difference {found.text(2)}"
 
 
 def _mean(tables: Mapping[str, pd.DataFrame]) -> str:
     ratio = pick(tables["calibration"], model="model", measure="observed_over_expected")
     if not ratio.known:
         return f"Observed over expected: {ratio.text()}."
-    verdict = "about as many as predicted"
-    if not math.isnan(ratio.low) and not ratio.low <= 1 <= ratio.high:
+    if math.isnan(ratio.low):
+        return f"Observed over expected: {ratio.text()}, without an interval."
+    verdict = "not shown to differ from what was predicted"
+    if not ratio.low <= 1 <= ratio.high:
         verdict = "more than predicted" if ratio.value > 1 else "fewer than predicted"
+    elif _CLOSE[0] <= ratio.low and ratio.high <= _CLOSE[1]:
+        verdict = "about as many as predicted"
     return f"Outcomes were {verdict}: observed over expected {ratio.text()}."
 
 

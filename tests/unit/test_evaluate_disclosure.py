@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 
 from prodromal.errors import DefinitionError
 from prodromal.evaluate import PROFILES, EvaluationData, evaluate
-from prodromal.evaluate.disclosure import control_groups, suppress
+from prodromal.evaluate.disclosure import control, control_groups, suppress
 from prodromal.evaluate.flow import attrition_flow, released_attrition
 
 
@@ -98,6 +98,104 @@ def test_suppressed_numbers_say_why_and_totals_do_not_give_them_away():
         assert hidden.sum() != 1, f"one hidden group of a known total ({measure})"
 
 
+def ranked(seed, n=6000, scale=0.002):
+    """People with a prediction from age and sex alone, and few outcomes."""
+    rng = np.random.default_rng(seed)
+    risk = rng.gamma(0.5, scale, n).clip(1e-6, 0.5)
+    event = (rng.random(n) < 2 * risk).astype(int)
+    time = np.where(event == 1, rng.integers(1, 1000, n), 1826)
+    frame = pd.DataFrame({"risk": risk, "baseline_risk": risk * rng.uniform(0.5, 2, n), "event": event})
+    return EvaluationData.from_frame(frame.assign(time_days=time), horizon_days=1826, lag_days=0)
+
+
+@pytest.mark.parametrize("scale", [0.002, 0.01, 0.05])
+@pytest.mark.parametrize("profile", list(PROFILES))
+def test_net_benefit_tells_no_small_count_and_no_two_tell_one_by_their_difference(profile, scale):
+    result = evaluate(ranked(1, scale=scale), replicates=0, seed=1, profile=profile)
+    smallest, facts = PROFILES[profile].smallest, result.facts
+    shown = 0
+    for model in ("model", "age and sex"):
+        told = [{"n": 0, "events": 0}, {"n": facts["n"], "events": facts["events"]}]
+        for name in ("decision_curve", "thresholds", "capacity"):
+            raw, released = result.tables[name], result.released[name]
+            rows = raw[released["value"].notna() & released["events"].notna() & (raw["model"] == model)]
+            told += rows[["n", "events"]].to_dict("records")
+            shown += len(rows) * (name == "decision_curve")
+        for count in ("n", "events"):
+            numbers = np.unique([one[count] for one in told])
+            assert (np.diff(numbers) >= smallest).all(), (model, count)
+    assert shown > 0
+
+
+def test_net_benefit_and_the_share_flagged_give_no_suppressed_outcomes_back():
+    thresholds = [0.001, 0.004, 0.01]
+    result = evaluate(ranked(2), replicates=0, seed=1, thresholds=thresholds, curve_thresholds=thresholds)
+    flags = result.released["thresholds"].query("measure == 'share_flagged'").set_index("threshold")
+    curve = result.released["decision_curve"].query("model == 'model'")
+    hidden = flags.index[flags["events"].isna()]
+    assert len(hidden)
+    for threshold in hidden:
+        rows = curve[curve["threshold"] == threshold]
+        assert rows["value"].isna().all()
+        assert rows["ci_low"].isna().all()
+        assert rows["note"].str.startswith("suppressed").all()
+
+
+def test_cases_that_are_not_flagged_are_hidden_where_they_are_few():
+    frame = pd.DataFrame({"risk": np.linspace(0.001, 0.2, 400), "event": 0, "time_days": 1826})
+    frame.loc[[5, 6, 7, *range(380, 395)], ["event", "time_days"]] = [1, 50]
+    data = EvaluationData.from_frame(frame, horizon_days=1826, lag_days=0)
+    result = evaluate(data, replicates=0, seed=1, thresholds=[0.1])
+    alone = {name: result.tables[name] for name in ("overview", "thresholds")}
+    flags = control(alone, PROFILES["acro"])["thresholds"].set_index("measure")
+    assert result.facts["events"] == 18
+    assert result.tables["thresholds"]["events"].iloc[0] == 15
+    assert flags.loc["sensitivity", ["value", "events"]].isna().all()
+
+
+def test_outcomes_up_to_several_days_hide_few_in_between():
+    frame = pd.DataFrame({"risk": np.linspace(0.001, 0.2, 2000), "event": 0, "time_days": 1096})
+    frame.loc[1900:1917, "event"] = 1
+    frame.loc[1900:1909, "time_days"] = 500
+    frame.loc[1910:1917, "time_days"] = 900
+    data = EvaluationData.from_frame(frame, horizon_days=1096, lag_days=365)
+    told = evaluate(data, replicates=0, seed=1)
+    assert told.tables["time_dependent_auc"]["events"].tolist() == [10, 18]
+    shown = told.released["time_dependent_auc"]["events"]
+    assert np.isnan(shown[0])
+    assert shown[1] == 18
+
+
+def test_lead_times_hide_the_few_cases_between_two_lags():
+    rung = {"model": "model", "measure": "c_within_sets", "value": 0.6, "ci_low": 0.5, "ci_high": 0.7, "note": ""}
+    ladder = pd.DataFrame({"lag_days": [0, 183, 365], "n": [60, 56, 40], "events": [60, 56, 40]}).assign(**rung)
+    released = evaluate(small(0), replicates=0, seed=1, lead_time=ladder).released["lead_time"]
+    assert released["events"].notna().tolist() == [True, False, True]
+    assert released["n"].notna().tolist() == [True, False, True]
+    assert released["value"].notna().all()
+
+
+def test_the_number_without_the_outcome_does_not_tell_the_number_with_it():
+    frame = pd.DataFrame({"risk": np.linspace(0.01, 0.2, 400), "event": 0, "time_days": 1826})
+    frame.loc[:3, ["event", "time_days"]] = [1, 50]
+    data = EvaluationData.from_frame(frame, horizon_days=1826, lag_days=0)
+    released = evaluate(data, replicates=0, seed=1).released
+    people = released["overview"].set_index("item")["n"]["people"]
+    without = released["prediction_distribution"].query("`class` == 'no outcome'")["n"]
+    assert np.isnan(people) or without.isna().all()
+
+
+def test_people_of_no_region_are_a_group_like_any_other():
+    frame = pd.DataFrame({"risk": np.linspace(0.01, 0.2, 400), "event": 0, "time_days": 1826})
+    frame.loc[::20, ["event", "time_days"]] = [1, 50]
+    for region, names in ((["a", "b", " ", ""], ["a", "b", "unknown"]), ([""], [])):
+        data = EvaluationData.from_frame(
+            frame.assign(region=np.resize(region, 400), sex=np.resize(["M", "F"], 400)), horizon_days=1826, lag_days=0
+        )
+        found = evaluate(data, replicates=0, seed=1).tables["subgroups"].query("grouping == 'region'")
+        assert sorted(found["group"].unique()) == names
+
+
 def test_an_unknown_profile_is_refused():
     with pytest.raises(DefinitionError, match="acro, opensafely, ohdsi"):
         evaluate(small(0), replicates=0, seed=1, profile="none")
@@ -160,6 +258,29 @@ def test_table_one_hides_small_groups_and_their_complement(people, shown):
     assert list(released["people"].notna()) == shown
     assert list(released["mean_age_years"].notna()) == shown
     assert list(released["group"]) == ["others", "ALS"]
+
+
+@pytest.mark.parametrize(
+    ("people", "percent", "shown"),
+    [
+        ([18, 1917], [66.7, 48.9], [False, False]),
+        ([200, 1917], [97.0, 48.9], [False, False]),
+        ([200, 1917], [0.0, 48.9], [True, True]),
+        ([200, 1917], [50.0, 48.9], [True, True]),
+    ],
+    ids=["few women, few cases", "few women", "no man", "many"],
+)
+def test_table_one_hides_a_percent_that_tells_of_few_and_what_would_tell_it(people, percent, shown):
+    frame = pd.DataFrame({"group": ["ALS", "others"], "people": people, "men_percent": percent})
+    released = control_groups(frame, PROFILES["acro"])
+    assert list(released["men_percent"].notna()) == shown
+    assert released["people"].notna().all()
+
+
+def test_a_flow_begins_its_sentences_with_a_capital():
+    html = attrition_flow(ATTRITION, PROFILES["acro"])
+    assert ">A suppressed number of cases" in html
+    assert ">a suppressed" not in html
 
 
 def test_a_table_one_without_counts_is_left_as_it_is():

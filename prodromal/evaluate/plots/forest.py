@@ -64,7 +64,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, title: str, reference: float, *, log:
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_title(title, loc="left", fontsize=10.5, color=MUTED, pad=10)
     for i in range(len(rows)):
-        _write(axes, i, rows.iloc[i])
+        _write(axes, i, rows.iloc[i], reference)
 
 
 def _largest(*columns: np.ndarray) -> float:
@@ -72,13 +72,12 @@ def _largest(*columns: np.ndarray) -> float:
     return float(np.max(known, initial=-np.inf, where=np.isfinite(known)))
 
 
-def _write(axes: Axes, line: int, row: pd.Series) -> None:
+def _write(axes: Axes, line: int, row: pd.Series, reference: float) -> None:
     value, low, high, note = float(row["value"]), float(row["ci_low"]), float(row["ci_high"]), str(row["note"])
     if np.isnan(value):
         short = "suppressed" if note.startswith("suppressed") else "not computed"
-        axes.annotate(
-            short, (0, line), xycoords=("axes fraction", "data"), va="center", color=MUTED, fontsize=9.5, style="italic"
-        )
+        said = axes.annotate(short, (reference, line), xytext=(7, 0), textcoords="offset points", va="center")
+        said.set(color=MUTED, fontsize=9.5, style="italic")
         return
     text = rounded(value)
     if not np.isnan(low):

@@ -56,6 +56,9 @@ def _curve(axes: Axes, part: pd.DataFrame, colour: str) -> tuple[float, float]:
     low, high = part["ci_low"].to_numpy(dtype=float), part["ci_high"].to_numpy(dtype=float)
     axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
     axes.plot(x, y, color=colour, linewidth=2.0)
+    if np.isnan(y).any():
+        axes.vlines(x, low, high, color=colour, alpha=0.4, linewidth=1.2)
+        axes.plot(x, y, "o", color=colour, markersize=4)
     peak = int(np.nanargmax(y))
     return float(x[peak]), float(y[peak])
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prodromal.evaluate.calibration import FEW_EVENTS
 from prodromal.evaluate.plots.theme import BLUE, INK, MUTED, VERMILLION, canvas, quiet, styled
 from prodromal.page import count, percent, rounded
 
@@ -29,6 +30,10 @@ def plot_discrimination(found: pd.DataFrame) -> Figure:
     ----------
     found : DataFrame
         Table ``discrimination``.
+
+    Notes
+    -----
+    Below 100 outcomes the average precision rests on a case or two at the top: it is left to the tables.
     """
     panels: list[_Panel] = [
         ("c_within_sets", "Pairs of same age and sex\nranked rightly", 0.5, lambda v: percent(v, 3)),
@@ -40,6 +45,9 @@ def plot_discrimination(found: pd.DataFrame) -> Figure:
             lambda v: rounded(v, 3),
         ),
     ]
+    rows = found[found["events"] >= FEW_EVENTS]
+    enough = (rows["measure"] == "average_precision_over_prevalence").any()
+    panels = panels if enough else panels[:2]
     shown = [p for p in panels if found.loc[found["measure"] == p[0], "value"].notna().any()]
     return _panels(found, shown)
 
@@ -94,7 +102,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, panel: _Panel, *, named: bool) -> Non
                 fontweight="bold",
             )
         elif not rows.iloc[line].isna().all():
-            _say_missing(axes, line, str(rows["note"].iloc[line]))
+            _say_missing(axes, line, str(rows["note"].iloc[line]), reference)
     if reference is not None:
         axes.axvline(reference, color=MUTED, linewidth=1.1, dashes=(4, 3))
     known = np.concatenate([value, low, high, [] if reference is None else [reference]])
@@ -109,10 +117,12 @@ def _panel(axes: Axes, rows: pd.DataFrame, panel: _Panel, *, named: bool) -> Non
     axes.set_title(title, loc="left", fontsize=10.5, color=MUTED, pad=8)
 
 
-def _say_missing(axes: Axes, line: int, note: str) -> None:
+def _say_missing(axes: Axes, line: int, note: str, reference: float | None) -> None:
+    """Say it right of the reference line, which would strike it through."""
     word = "suppressed" if note.startswith("suppressed") else "not computed"
-    place = ("axes fraction", "data")
-    axes.annotate(word, (0.03, line), xycoords=place, va="center", color=MUTED, fontsize=9.5, style="italic")
+    start, across = (0.0, "axes fraction") if reference is None else (reference, "data")
+    said = axes.annotate(word, (start, line), xycoords=(across, "data"), xytext=(7, 0), textcoords="offset points")
+    said.set(va="center", color=MUTED, fontsize=9.5, style="italic")
 
 
 def _chance(reference: float, title: str) -> str:
