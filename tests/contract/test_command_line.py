@@ -79,6 +79,11 @@ def test_every_verb_has_help_with_an_example_that_names_it(verb):
             "--date-format %d/%m/%Y or %Y-%m-%d; --max-rejected 100% ",
         ),
         ("ingest csv --persons persons.csv --dispensings stranger.csv --output out", 11, "unknown_person 1"),
+        (
+            "ingest csv --persons persons.csv --dispensings dates.csv --max-rejected 1 --output out",
+            10,
+            "--max-rejected '1': write a share such as 0.1% or 0.001",
+        ),
         ("ingest csv --persons persons.csv --dispensings d.csv --map atc=kod --output out", 11, "no column 'kod'"),
         ("ingest csv --persons persons.csv --dispensings d.csv --map colour=kod --output out", 10, "no table"),
         (
