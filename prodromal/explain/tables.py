@@ -71,7 +71,8 @@ def tabulate(forest: Forest, column_of: Ints, background: npt.NDArray[np.float32
     columns, features_in_slot = np.unique(column_of[np.unique(forest.feature[nodes])], return_counts=True)
     slot = np.searchsorted(columns, plan.units.column)
     step = _bounds(table, plan, slot, features_in_slot) / _LARGEST_TOTAL
-    counts = np.rint(table / np.repeat(step[slot], np.diff(plan.units.table_from)))
+    counts = np.repeat(step[slot], np.diff(plan.units.table_from))
+    np.rint(np.divide(table, counts, out=counts), out=counts)
     return Tables(
         book=book,
         splits=splits,
