@@ -107,7 +107,7 @@ def _hide(name: str, frame: pd.DataFrame, places: set[Place], profile: Profile) 
             few |= _small(frame[total] - frame[part], profile)
     if name in ("flow", "table_one"):
         out["note"] = ""
-    return _without(out, hidden if name == "flow" else few | told, profile)
+    return _without(out, hidden if name in ("flow", "table_one") else few | told, profile)
 
 
 def _shown(name: str, counts: pd.Series, places: set[Place], profile: Profile) -> npt.NDArray[np.bool_]:

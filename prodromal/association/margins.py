@@ -32,7 +32,7 @@ _USES = [
     *((window, *counts) for window in (">1-5", ">5") for counts in ((1, 1), (2, 1), (2, 2))),
 ]
 # Above the dearest of users.
-_DEAREST = 3
+_DEAREST = 4
 _STAGES = ("drawn", "headline", "windows")
 # Followed after the diagnosis, with an event, with a visit.
 _LOST = (False, False, False)
@@ -139,9 +139,9 @@ def _small_differences(
     )
 
 
-def chain(counts: Mapping[Place, float], dear: Place, profile: Profile) -> list[Place]:
+def chain(counts: Mapping[Place, float], dear: Place, profile: Profile, already: Collection[Place] = ()) -> list[Place]:
     """Protect numbers of those who remain, each part of the one before; a step that few do not pass is hidden."""
     sums, places = Sums(), list(counts)
     for at, place in enumerate(places):
         sums.add(np.arange(len(places)) >= at, counts[place], [place], dear=int(place == dear))
-    return sums.hidden(profile)
+    return sums.hidden(profile, already)

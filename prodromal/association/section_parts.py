@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prodromal.association.drawing import ForestRow
 from prodromal.association.exposure import HEADLINE, STUDIED
-from prodromal.association.wording import ratio
+from prodromal.association.wording import ratio, stands_out
 from prodromal.page import count, p_value, table
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "WINDOW_WORDS",
     "alternative",
     "estimates_table",
+    "found_in",
     "own",
     "published",
     "records",
@@ -70,6 +71,11 @@ def own(row: Any, label: str) -> ForestRow:
     """An estimate of this register."""
     text = ratio(row.estimate, row.ci_low, row.ci_high) or str(row.note).split(":")[0]
     return ForestRow(label, text, row.estimate, row.ci_low, row.ci_high)
+
+
+def found_in(estimates: pd.DataFrame) -> str:
+    """What a heading says of estimates, one a class."""
+    return stands_out(*(estimates[c].tolist() for c in ("class", "ci_low", "ci_high", "note")))
 
 
 def published(row: Any) -> list[ForestRow]:

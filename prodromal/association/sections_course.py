@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from prodromal.association.drawing import BLUE, VERMILLION, ForestRow, Panel, Series, forest, multiples
-from prodromal.association.section_parts import CLASSES, alternative, estimates_table, own, published, records
-from prodromal.association.wording import listed, ratio, stands_out
+from prodromal.association.section_parts import CLASSES, alternative, estimates_table, found_in, own, published, records
+from prodromal.association.wording import listed, ratio, untold
 from prodromal.page import Section, count, details, figure, join, paragraph, percent, table
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ def survival(tables: Mapping[str, pd.DataFrame]) -> Section:
     rows: list[ForestRow] = []
     for row in records(alone):
         rows += [own(row, row.drug.capitalize()), *published(row)]
-    found = stands_out(alone["class"].tolist(), alone["ci_low"].tolist(), alone["ci_high"].tolist())
     caption = (
         "Recurrent use before the diagnosis against none, adjusted for sex and age. The published hazard ratios come "
         "from a joint model of survival and ALSFRS-R; the joint model of this register stands under the next heading."
@@ -47,7 +46,7 @@ def survival(tables: Mapping[str, pd.DataFrame]) -> Section:
         details("All hazard ratios", fold),
         details("Death and invasive ventilation as competing ends", _causes(tables["causes"])),
     ]
-    return Section("survival", f"After the diagnosis: hazard {found}", join(parts), "Survival")
+    return Section("survival", f"After the diagnosis: hazard {found_in(alone)}", join(parts), "Survival")
 
 
 def _panels(curves: pd.DataFrame, columns: Sequence[str], places: Mapping[str, tuple[float, float]]) -> list[Panel]:
@@ -121,14 +120,21 @@ def function(tables: Mapping[str, pd.DataFrame]) -> Section | None:
 
 
 def _pace(gaps: Sequence[Any]) -> str:
+    """What the heading says of slopes, one a class."""
+    rest = untold({r.drug: r.note for r in gaps if math.isnan(r.estimate)}, of=len(gaps))
+    if rest in (["suppressed"], ["not estimable"]):
+        return f"at a pace that is {rest[0]}"
+    return "; ".join([_faster_or_slower(gaps), *rest])
+
+
+def _faster_or_slower(gaps: Sequence[Any]) -> str:
     for word, found in (
         ("faster", [r.drug for r in gaps if r.ci_high < 0]),
         ("slower", [r.drug for r in gaps if r.ci_low > 0]),
     ):
         if found:
             return f"{word} in users of {listed(found)} than in others"
-    told = any(not math.isnan(r.estimate) for r in gaps)
-    return "alike in users and others, as far as can be told" if told else "at a pace that is not shown"
+    return "alike in users and others, as far as can be told"
 
 
 def _models(alone: pd.DataFrame, joint: pd.DataFrame) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from prodromal.association.exposure import ALL_CLASSES
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["methods", "people"]
 
+_DAYS = re.compile(r"\b\d{4,}(?= days)")
+
 
 def people(tables: Mapping[str, pd.DataFrame], notes: tuple[str, ...]) -> Section:
     """Table 1 and the flow."""
@@ -27,6 +30,7 @@ def people(tables: Mapping[str, pd.DataFrame], notes: tuple[str, ...]) -> Sectio
         index="characteristic", columns="group", values="cell", aggfunc="first", sort=False
     )
     flow = tables["flow"].assign(comparator=[GROUP_WORDS[c] for c in tables["flow"]["comparator"]])
+    flow["step"] = [_DAYS.sub(lambda days: f"{int(days[0]):,}", step) for step in flow["step"]]
     flow["note"] = ["suppressed" if note else "" for note in flow["note"]]
     steps = table(
         flow[["comparator", "step", "cases", "others", "note"]], formats={"cases": _remaining, "others": _remaining}

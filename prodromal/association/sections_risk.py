@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,13 @@ from prodromal.association.section_parts import (
     WINDOW_WORDS,
     alternative,
     estimates_table,
+    found_in,
     own,
     published,
     records,
     with_text,
 )
-from prodromal.association.wording import listed, stands_out
+from prodromal.association.wording import listed, untold
 from prodromal.page import Section, details, figure, join, paragraph, table
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["age_and_sex", "lags", "relatives", "windows"]
 
 _NEGATIVE = [group.name for group in NEGATIVE_CONTROLS]
+_NO_RUNG = "suppressed or not estimable"
 
 
 def windows(tables: Mapping[str, pd.DataFrame]) -> Section:
@@ -44,7 +47,7 @@ def windows(tables: Mapping[str, pd.DataFrame]) -> Section:
         for row in records(frame[frame["class"] == name]):
             rows += [own(row, WINDOW_WORDS[row.window]), *published(row)]
     headline = frame[frame["window"] == HEADLINE]
-    found = stands_out(headline["class"].tolist(), headline["ci_low"].tolist(), headline["ci_high"].tolist())
+    found = found_in(headline)
     caption = (
         "Dots are odds ratios with 95 % intervals in this register; hollow dots are the published study's. "
         "The windows are exclusive, by the time of the first dispensing."
@@ -97,9 +100,10 @@ def age_and_sex(tables: Mapping[str, pd.DataFrame]) -> Section:
         rows += [own(row, row.level.capitalize()) for row in records(frame[frame["class"] == name])]
     tests = records(frame.drop_duplicates(["class", "modifier"]))
     small = [f"{row.drug} by {row.modifier}" for row in tests if row.p_interaction < 0.05]
-    tested = any(row.p_interaction >= 0 for row in tests)
-    quiet = "Odds ratios do not clearly differ by age or sex" if tested else "Odds ratios by age and sex: not shown"
-    title = f"Odds ratios differ for {listed(small)}" if small else quiet
+    rest = untold(_untested(frame), of=len(tests))
+    told = f"Odds ratios differ for {listed(small)}" if small else "Odds ratios do not clearly differ by age or sex"
+    unseen = rest in (["suppressed"], ["not estimable"])
+    title = f"Odds ratios by age and sex: {rest[0]}" if unseen else "; ".join([told, *rest])
     columns = ["class", "modifier", "level", "exposed_cases", "exposed_others", "estimate_text", "p_interaction"]
     caption = (
         "Recurrent use more than a year before, population controls. The published study was reported to find the "
@@ -108,6 +112,16 @@ def age_and_sex(tables: Mapping[str, pd.DataFrame]) -> Section:
     drawing = forest(rows, axis="Odds ratio, recurrent use more than a year before")
     fold = details("Numbers and interaction tests", estimates_table(frame, columns))
     return Section("age-sex", title, join([figure(drawing, caption, alternative(rows)), fold]), "Age and sex")
+
+
+def _untested(frame: pd.DataFrame) -> dict[str, str]:
+    """Notes of the classes and modifiers without a test."""
+    rows = [row for row in records(frame) if math.isnan(row.p_interaction)]
+    return {f"{row.drug} by {row.modifier}": row.note for row in sorted(rows, key=_is_suppressed)}
+
+
+def _is_suppressed(row: Any) -> bool:
+    return str(row.note).startswith("suppressed")
 
 
 def lags(tables: Mapping[str, pd.DataFrame]) -> Section:
@@ -125,7 +139,8 @@ def lags(tables: Mapping[str, pd.DataFrame]) -> Section:
         "that ALS is not known to change: an association with them would point at a fault of the comparison."
     )
     shown = with_text(frame)
-    words = "; ".join(f"{r.drug}, {r.lag_years:g} years: {r.estimate_text}" for r in records(shown))
+    told = shown.assign(estimate_text=shown["estimate_text"].fillna(_NO_RUNG))
+    words = "; ".join(f"{r.drug}, {_years(r.lag_years)}: {r.estimate_text}" for r in records(told))
     others = tables["odds_ratios"]
     others = others[(others["comparator"] == "population") & others["class"].isin(_NEGATIVE)]
     columns = ["class", "definition", "window", "exposed_cases", "exposed_others", "estimate_text", "p"]
@@ -165,6 +180,10 @@ def _ladder_table(shown: pd.DataFrame) -> Any:
     )
     names = [*CLASSES, *_NEGATIVE]
     rows = wide[names].reset_index()
-    rows["lag_years"] = [f"{lag:g} years" for lag in rows["lag_years"]]
+    rows["lag_years"] = [_years(lag) for lag in rows["lag_years"]]
     formats = dict.fromkeys(names, str)
-    return table(rows, headings={"lag_years": "left out"}, formats=formats, missing="suppressed or not estimable")
+    return table(rows, headings={"lag_years": "left out"}, formats=formats, missing=_NO_RUNG)
+
+
+def _years(number: float) -> str:
+    return "1 year" if number == 1 else f"{number:g} years"

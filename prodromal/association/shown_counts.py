@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from prodromal.association.exposure import HEADLINE, Definition
 from prodromal.association.margins import People, Sums, chain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
     import pandas as pd
@@ -25,6 +24,7 @@ __all__ = ["FOLLOWED_STEP", "GROUPS", "WINDOWS_STEP_ENDS", "hidden_places"]
 FOLLOWED_STEP = "cases followed after the day of diagnosis (prognosis)"
 WINDOWS_STEP_ENDS = "days before (windows only)"
 GROUPS = {"population": "population controls", "sibling": "siblings", "spouse": "spouses"}
+_USERS = "beyond a year: n (%)"
 _EVERYBODY = "decline faster by 0.5 points a month"
 _DISPENSINGS = {definition.value: definition.dispensings for definition in Definition}
 
@@ -47,28 +47,58 @@ def hidden_places(tables: Mapping[str, pd.DataFrame], profile: Profile) -> set[P
     First the totals, which all classes share, are protected by hiding totals. Then the users of each class are
     protected by hiding users, as if all totals were known: to guess that a hidden total equals a shown one tells
     nobody more. Where a total is hidden, users are hidden besides until they do not tell it: there are no fewer people
-    than users.
+    than users. The others of hidden cases are hidden with them: so many are drawn for each case.
     """
-    found: list[Place] = []
-    odds = tables["odds_ratios"]
-    for comparator, of_cases in product(odds["comparator"].unique(), (True, False)):
-        view = _View(tables, str(comparator), of_cases=of_cases)
-        found += chain(view.steps(), view.drawn(), profile)
-        totals = Sums()
-        view.add_totals(totals)
-        classes = []
-        for name in odds["class"].unique():
-            users = Sums()
-            for told in view.of_class(str(name)):
-                (users if told.users else totals).add(told.kinds, told.count, told.places, dear=told.dear)
-            classes.append(users)
-        found += (hidden := totals.hidden(profile))
-        for users in classes:
-            users.know(totals)
-            found += users.hidden(profile)
-            if hidden:
-                found += users.joined(totals).hidden(profile, found)
-    return {*found, *_at_risk(tables, profile)}
+    found: set[Place] = set()
+    for comparator in tables["odds_ratios"]["comparator"].unique():
+        of_cases = _hidden(_View(tables, str(comparator), of_cases=True), profile)
+        told = _tell_cases(tables, of_cases, profile)
+        found |= of_cases | _hidden(_View(tables, str(comparator), of_cases=False), profile, told)
+    return found | {*_at_risk(tables, profile)}
+
+
+def _hidden(view: _View, profile: Profile, already: Collection[Place] = ()) -> set[Place]:
+    """Cells of one comparator's cases, or of its others, given those that are hidden already."""
+    found = [*already, *chain(view.steps(), view.drawn(), profile, already)]
+    totals = Sums()
+    view.add_totals(totals)
+    classes = []
+    for name in view.tables["odds_ratios"]["class"].unique():
+        users = Sums()
+        for told in view.of_class(str(name)):
+            (users if told.users else totals).add(told.kinds, told.count, told.places, dear=told.dear)
+        classes.append(users)
+    found += (hidden := totals.hidden(profile, already))
+    for users in classes:
+        users.know(totals)
+        found += users.hidden(profile, already)
+        if hidden:
+            found += users.joined(totals).hidden(profile, found)
+    return set(found)
+
+
+def _tell_cases(tables: Mapping[str, pd.DataFrame], hidden: Collection[Place], profile: Profile) -> set[Place]:
+    """Cells of others that tell hidden cells of cases, so many others being drawn for each case.
+
+    Whole numbers tell each other. Users among the others tell how few the cases are at least, which is asked of few.
+    """
+    found: set[Place] = set()
+    for table, label, column in hidden:
+        row: Any = tables[table].loc[label]
+        if column == "cases" and row["others"] > 0:
+            few = "exposed_others" in row and row["cases"] < profile.smallest
+            found |= {(table, label, name) for name in ("others", *(["exposed_others"] if few else []))}
+        elif table == "table_one":
+            found |= _of_controls(tables[table], row, column, profile)
+    return found
+
+
+def _of_controls(one: pd.DataFrame, row: Any, column: str, profile: Profile) -> set[Place]:
+    """The same cell of table 1 for the population controls; of users, who are not matched, only where cases are few."""
+    if column == "n" and row["characteristic"].endswith(_USERS) and row["people"] >= profile.smallest:
+        return set()
+    same = (one["group"] == GROUPS["population"]) & (one["characteristic"] == row["characteristic"])
+    return {("table_one", int(label), column) for label in one.index[same & (one[column] > 0)]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +169,8 @@ class _View:
         if self.course:
             yield from self._after(name)
         for label, row in self._table_one():
-            if row["characteristic"] == f"{name} beyond a year: n (%)":
-                yield _Told(self.people.beyond >= 2, row["n"], [("table_one", label, "n")], users=True, dear=1)
+            if row["characteristic"] == f"{name} {_USERS}":
+                yield _Told(self.people.beyond >= 2, row["n"], [("table_one", label, "n")], users=True, dear=2)
 
     def _table_one(self) -> Iterator[tuple[int, dict[str, Any]]]:
         if not self.of_cases:
@@ -152,7 +182,7 @@ class _View:
     ) -> Iterator[_Told]:
         """Yield the exposed and the total of a row of odds ratios."""
         totals = [self.total, "sets"] if self.of_cases else [self.total]
-        dear = 2 if np.array_equal(users & whole, self.people.headline & (self.people.beyond >= 2)) else 1
+        dear = 3 if np.array_equal(users & whole, self.people.headline & (self.people.beyond >= 2)) else 1
         yield _Told(users & whole, row[self.exposed], [(table, label, self.exposed)], users=True, dear=dear)
         yield _Told(whole, row[self.total], [(table, label, column) for column in totals])
 

@@ -128,6 +128,7 @@ def run_study(register: Register, design: StudyDesign, *, progress: Callable[[in
     try:
         visits = visits_of(course, register)
     except NotEstimable as reason:
+        steps.finish()
         return Study(design, tables, register.simulated, (*notes, f"Functional decline was not estimated: {reason}."))
     decline = compute_decline(course, visits, STUDIED)
     tables |= {"decline": decline.slopes, "trajectories": decline.trajectories}
@@ -146,6 +147,11 @@ class _Steps:
         self._done += 1
         if self._progress is not None:
             self._progress(self._done, self._total)
+
+    def finish(self) -> None:
+        """Skip what is left, since nothing more can be done."""
+        while self._done < self._total:
+            self.done()
 
 
 def _draw(register: Register, design: StudyDesign) -> tuple[dict[str, Cohort], list[str]]:

@@ -59,11 +59,10 @@ def report(study: Study, released: Mapping[str, pd.DataFrame], profile: Profile,
 
 def _lead(tables: Mapping[str, pd.DataFrame], outcome: str) -> Markup:
     one = tables["table_one"]
-    sizes = one[one["characteristic"] == "people"].set_index("group")["people"]
-    others = [f"{_size(sizes[g])} {g}" for g in sizes.index if g != "cases"]
+    sizes = {row.group: row.people for row in records(one[one["characteristic"] == "people"])}
     asked = (
         f"Had people with a diagnosis of {outcome} been dispensed anxiolytics, hypnotics or antidepressants more often "
-        f"than others, more than a year before it? {_size(sizes['cases'])} cases are compared with {listed(others)}."
+        f"than others, more than a year before it? {_compared(sizes)}"
     )
     frame = tables["odds_ratios"].query("comparator == 'population' and definition == 'recurrent'")
     frame = frame[frame["window"] == HEADLINE]
@@ -80,5 +79,11 @@ def _number(row: Any) -> Markup:
     return number(written(row.estimate), label, interval=limits, aside=f"published: {known}" if known else "")
 
 
-def _size(value: float) -> str:
-    return "an undisclosed number of" if math.isnan(value) else count(value)
+def _compared(sizes: Mapping[str, float]) -> str:
+    """Say who is compared with whom, and how many they are where that may be told."""
+    told = {group: group if math.isnan(n) else f"{count(n)} {group}" for group, n in sizes.items()}
+    compared = f"{told.pop('cases').capitalize()} are compared with {listed(list(told.values()))}"
+    hidden = [group for group, n in sizes.items() if math.isnan(n)]
+    if not hidden:
+        return f"{compared}."
+    return f"{compared}; the {'number is' if len(hidden) == 1 else 'numbers are'} suppressed for {listed(hidden)}."

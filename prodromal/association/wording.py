@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from prodromal.page import rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["CAUTION", "METHODS", "PENALISED", "SIMULATED", "listed", "ratio", "stands_out", "written"]
+__all__ = ["CAUTION", "METHODS", "PENALISED", "SIMULATED", "listed", "ratio", "stands_out", "untold", "written"]
 
 SIMULATED = "The people of this register are simulated. Nothing here is evidence about real medicines."
 CAUTION = (
@@ -80,26 +80,39 @@ def written(value: float, decimals: int = 2) -> str:
     return f"{value:.{decimals}f}" if abs(value) < 10 else rounded(value)
 
 
-def stands_out(names: Sequence[str], low: Sequence[float], high: Sequence[float]) -> str:
-    """Say which classes have limits above or below one.
+def stands_out(names: Sequence[str], low: Sequence[float], high: Sequence[float], notes: Sequence[str]) -> str:
+    """Say which classes have limits above or below one, and of which nothing is told.
 
     Examples
     --------
-    >>> stands_out(["a", "b", "c"], [1.1, 0.9, 0.5], [1.3, 1.2, 0.8])
+    >>> stands_out(["a", "b", "c"], [1.1, 0.9, 0.5], [1.3, 1.2, 0.8], ["", "", ""])
     'higher for a, lower for c'
-    >>> stands_out(["a"], [0.9], [1.2])
+    >>> stands_out(["a"], [0.9], [1.2], [""])
     'compatible with one'
-    >>> stands_out(["a", "b"], [0.9, math.nan], [1.2, math.nan])
-    'compatible with one, not shown for b'
+    >>> stands_out(["a", "b"], [1.1, math.nan], [1.2, math.nan], ["", "suppressed: few"])
+    'higher for a; suppressed for b'
+    >>> stands_out(["a"], [math.nan], [math.nan], ["not estimable: nobody"])
+    'not estimable'
     """
     above = [n for n, v in zip(names, low, strict=True) if v > 1]
     below = [n for n, v in zip(names, high, strict=True) if v < 1]
-    absent = [n for n, v in zip(names, low, strict=True) if math.isnan(v)]
-    if len(absent) == len(names):
-        return "not shown"
+    absent = {n: note for n, v, note in zip(names, low, notes, strict=True) if math.isnan(v)}
     parts = [f"{word} for {listed(found)}" for word, found in (("higher", above), ("lower", below)) if found]
-    unseen = [f"not shown for {listed(absent)}"] if absent else []
-    return ", ".join([*(parts or ["compatible with one"]), *unseen])
+    told = [] if len(absent) == len(names) else [", ".join(parts or ["compatible with one"])]
+    return "; ".join([*told, *untold(absent, of=len(names))])
+
+
+def untold(notes: Mapping[str, str], *, of: int) -> list[str]:
+    """Say of which classes there is no number and why, given their notes; without names where it is all of them.
+
+    Examples
+    --------
+    >>> untold({"a": "suppressed: few", "b": "not estimable: nobody"}, of=3)
+    ['suppressed for a', 'not estimable for b']
+    """
+    why = {name: "suppressed" if note.startswith("suppressed") else "not estimable" for name, note in notes.items()}
+    found = {word: [n for n in why if why[n] == word] for word in ("suppressed", "not estimable")}
+    return [word if len(them) == of else f"{word} for {listed(them)}" for word, them in found.items() if them]
 
 
 def listed(names: Sequence[str]) -> str:

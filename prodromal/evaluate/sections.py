@@ -120,10 +120,10 @@ def use(tables: Mapping[str, pd.DataFrame]) -> Part:
     if frame.loc[frame["capacity"] == share, "value"].notna().any():
         drawn = figures["review"] = plots.plot_review(frame, share)
         caption = (
-            f"If the highest-ranked {percent(share, 1)} of people were reviewed, {_found(found)} would be among them. "
+            f"If the highest-ranked {percent(share, 1)} of people were reviewed, {_found(found)}. "
             "This can enrich a study; it cannot screen a population."
         )
-        parts.append(figure(plots.svg(drawn), caption, f"{title}; {_found(found)} found."))
+        parts.append(figure(plots.svg(drawn), caption, f"{title}; {_found(found)}."))
     parts.append(listing.flags(frame, tables.get("thresholds")))
     curve = tables["decision_curve"]
     gain = curve[curve["measure"] == "gain_per_100k"]
@@ -146,9 +146,9 @@ def use(tables: Mapping[str, pd.DataFrame]) -> Part:
 def _found(share: Found) -> str:
     """Say what share of later cases, also where the number is missing."""
     if share.known:
-        return f"{percent(share.value)} of later cases"
+        return f"{percent(share.value)} of later cases would be among them"
     hidden = share.note.startswith("suppressed")
-    return f"a share of later cases that {'may not be shown' if hidden else 'could not be computed'}"
+    return f"the share of later cases among them {'is suppressed' if hidden else 'could not be computed'}"
 
 
 def lead_time(tables: Mapping[str, pd.DataFrame]) -> Part | None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from markupsafe import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["Point", "draw_factors"]
+__all__ = ["Point", "draw_factors", "reach"]
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _LINE, _FOOT = 860, 200, 190, 8, 30, 34
 _TICKS = (0.1, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
@@ -42,21 +42,28 @@ class _Scale:
         return _LEFT + (_WIDTH - _LEFT - _RIGHT) * (value - self.low) / (self.high - self.low)
 
 
-def draw_factors(points: Sequence[Point]) -> str:
+def reach(points: Iterable[Point]) -> tuple[float, float]:
+    """Lowest and highest log factor of points and their limits, no change among them."""
+    ends = [0.0, *(end for p in points for end in (p.value, p.low, p.high) if not isnan(end))]
+    return min(ends), max(ends)
+
+
+def draw_factors(points: Sequence[Point], *, ends: tuple[float, float] | None = None) -> str:
     """Draw factors on the rate from their logarithms; 1 (no change) is marked.
 
     Parameters
     ----------
     points : sequence of Point
         From the top down.
+    ends : tuple of float, optional
+        Log factors that the axis holds; those of the points by default. Charts with the same ends compare by eye.
 
     Returns
     -------
     str
         An ``<svg>`` element.
     """
-    ends = [end for p in points for end in (p.value, p.low, p.high) if not isnan(end)]
-    low, high = min([0.0, *ends]), max([0.0, *ends])
+    low, high = reach(points) if ends is None else ends
     room = max((high - low) * _ROOM, 0.01)
     scale = _Scale(low - room, high + room, _TOP + _LINE * len(points) + _FOOT)
     parts = [f'<svg viewBox="0 0 {_WIDTH} {scale.height}" xmlns="http://www.w3.org/2000/svg" font-size="13">']

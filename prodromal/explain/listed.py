@@ -22,15 +22,15 @@ __all__ = ["list_section"]
 _REASONS = 3
 _COLUMNS = (
     Column("Person"),
-    Column("Age", numeric=True),
-    Column("Sex"),
     Column("Risk per 100,000", numeric=True),
     Column("Times peers", numeric=True, sorted="descending"),
     Column("Percentile", numeric=True),
+    Column("Age", numeric=True),
+    Column("Sex"),
     Column("Strongest reasons"),
     Column("Flags"),
 )
-_TIMES = 4
+_TIMES = 2
 
 
 def list_section(
@@ -78,11 +78,11 @@ def _row(risk: Mapping[Any, Any], age: int, sex: str, reasons: list[str], link: 
     own, times, place = (float(risk[name]) for name in ("risk", "relative_risk", "percentile"))
     return [
         Cell(str(risk["person_id"]), (str(risk["index_date"])[:10],), link),
-        Cell(str(age), value=age),
-        Cell(sex),
         Cell(per_100k(own), (one_in(own).removeprefix("about "),), value=own),
         Cell(f"{times:.2f}", value=times),
         Cell(percentile(place), value=place),
+        Cell(str(age), value=age),
+        Cell(sex),
         Cell(reasons[0] if reasons else "none", tuple(reasons[1:])),
         Cell(", ".join(flag_words(str(risk["flags"])))),
     ]

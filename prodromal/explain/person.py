@@ -14,7 +14,7 @@ from prodromal.page import Row, Section, bars, details, figure, number, one_in, 
 from prodromal.page.parts import join
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -35,6 +35,7 @@ _SMALLEST_SHOWN = 0.005
 _NOTHING_LEFT = 1e-6
 _NARROWEST = 0.25
 _NOTHING = "No dispensing of any class"
+_NOT_OBSERVED = "not observed"
 
 
 def person_section(
@@ -74,10 +75,12 @@ def person_section(
     risk = risks.iloc[position]
     matrix = explanation.matrix
     days, observed = _days_before(register, matrix.plan, matrix, position)
+    hidden = _unobserved_classes(matrix, position, days)
+    seen = {label: _NOT_OBSERVED if label in hidden else _dispensed(before) for label, before in days.items()}
     parts = [
         _numbers(risk),
-        _reasons(explanation, position, days, stable),
-        _timeline(days, matrix.plan.windows, observed),
+        _reasons(explanation, position, seen, stable),
+        _timeline(days, hidden, matrix.plan.windows, observed, _days_since_end(register, matrix, position)),
         details("What the model could not see", paragraph(_unseen(matrix, position, str(risk["flags"])))),
     ]
     if back:
@@ -100,7 +103,7 @@ def _numbers(risk: pd.Series) -> Markup:
     )
 
 
-def _reasons(explanation: Explanation, position: int, days: dict[str, list[int]], stable: Stability | None) -> Markup:
+def _reasons(explanation: Explanation, position: int, seen: Mapping[str, str], stable: Stability | None) -> Markup:
     """From the model's starting point step by step to the rate: each class's factor, largest first."""
     values = explanation.values[position]
     order = np.argsort(-np.abs(values), kind="stable")
@@ -110,7 +113,7 @@ def _reasons(explanation: Explanation, position: int, days: dict[str, list[int]]
             explanation.labels[i],
             float(values[i]),
             _factor(values[i]),
-            _seen(explanation.labels[i], days),
+            seen.get(explanation.labels[i], ""),
             limits=_limits(stable, position, i),
         )
         for i in shown
@@ -147,11 +150,19 @@ def _limits(stable: Stability | None, position: int, column: int) -> str:
     return f"{low:.2f} to {high:.2f}"
 
 
-def _seen(label: str, days: dict[str, list[int]]) -> str:
-    if label not in days:
-        return ""
-    count = len(days[label])
-    return "none dispensed" if count == 0 else f"{count} dispensing{'s' if count > 1 else ''}"
+def _dispensed(before: list[int]) -> str:
+    number = len(before)
+    return "none dispensed" if number == 0 else f"{number:,} dispensing{'s' if number > 1 else ''}"
+
+
+def _unobserved_classes(matrix: FeatureMatrix, position: int, days: Mapping[str, list[int]]) -> list[str]:
+    """Classes without a dispensing none of whose windows was observed, so that nothing tells that there was none."""
+    missing = np.isnan(matrix.values[position])
+    told: dict[str, bool] = {}
+    for feature, is_missing in zip(matrix.plan.features, missing, strict=True):
+        if feature.window is not None:
+            told[feature.family] = told.get(feature.family, False) or not is_missing
+    return [family for family, before in days.items() if not before and not told.get(family, True)]
 
 
 def _days_before(
@@ -171,20 +182,31 @@ def _days_before(
     return days, day - int(register.persons.observed_from[row])
 
 
-def _timeline(days: dict[str, list[int]], windows: Sequence[Window], observed_days: int) -> Markup:
+def _days_since_end(register: Register, matrix: FeatureMatrix, position: int) -> int:
+    return int(matrix.days[position]) - int(register.persons.observed_to[matrix.person_row[position]])
+
+
+def _timeline(
+    days: dict[str, list[int]], hidden: Sequence[str], windows: Sequence[Window], observed_days: int, ended: int
+) -> Markup:
     used = {family: before for family, before in days.items() if before}
-    never = [family for family, before in days.items() if not before]
+    never = [family for family, before in days.items() if not before and family not in hidden]
     caption = (
         "Each dot is a dispensing before the index date; shaded bands are the windows in which the model counts. "
         "The axis is stretched near the index date."
     )
     if observed_days < max((window.to_days - 1 for window in windows), default=0):
         caption += " The tinted end at the left was not observed."
+    if ended > 1:
+        caption += f" Observation ended {ended:,} days before the index date."
     if used and never:
         caption += f" Not dispensed: {', '.join(never)}."
-    told = [f"{family}: {len(d)} dispensings, the last {min(d)} days before" for family, d in used.items()]
-    words = "; ".join(told) if told else f"{_NOTHING}."
-    drawing = draw_timeline(used or {_NOTHING: []}, windows, observed_days=observed_days)
+    if hidden:
+        caption += f" Not observed: {', '.join(hidden)}."
+    told = [f"{family}: {_dispensed(d)}, the last {min(d):,} days before" for family, d in used.items()]
+    nothing = _NOTHING if never else "Not observed"
+    words = "; ".join(told) if told else f"{nothing}."
+    drawing = draw_timeline(used or {nothing: []}, windows, observed_days=observed_days)
     return figure(drawing, caption, f"Timeline of dispensings. {words}")
 
 

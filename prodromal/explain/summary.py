@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from prodromal.explain.charts import Point, draw_factors
+from prodromal.explain.charts import Point, draw_factors, reach
 from prodromal.explain.dependence import dependence
 from prodromal.explain.explanation import By, explain
 from prodromal.explain.importance import importance
@@ -134,27 +134,34 @@ def _dependence(found: list[pd.DataFrame], units: Mapping[str, str]) -> Section:
     body: list[Markup] = [
         paragraph(
             "The factor of a whole class, averaged over people, by the value of the one of its features that the model "
-            "uses most. The class's other features vary along with it."
+            "uses most. The class's other features vary along with it. All charts have the same axis."
         )
     ]
-    for frame in found:
-        points = [
-            Point(
-                _with_unit(str(row["value"]), units[row["feature"]]),
-                row["mean_contribution"],
-                row["ci_low"],
-                row["ci_high"],
-                _people(row),
-            )
-            for row in frame.to_dict("records")
-        ]
+    drawn = [_points(frame, units) for frame in found]
+    ends = reach(point for points in drawn for point in points)
+    for frame, points in zip(found, drawn, strict=True):
         told = "; ".join(f"{p.label}: x {np.exp(p.value):.2f}" for p in points if not np.isnan(p.value))
         body += [
             Markup("<h3>{}</h3>").format(frame["label"].iloc[0]),
-            figure(draw_factors(points), f"{frame['sentence'].iloc[0]}.", f"{frame['sentence'].iloc[0]}. {told}"),
+            figure(
+                draw_factors(points, ends=ends), f"{frame['sentence'].iloc[0]}.", f"{frame['sentence'].iloc[0]}. {told}"
+            ),
             details("Numbers", _table(frame.drop(columns=["label", "feature", "sentence"]), _WORDS)),
         ]
     return Section("dependence", "How the factors change with use", join(body), "How it depends")
+
+
+def _points(frame: pd.DataFrame, units: Mapping[str, str]) -> list[Point]:
+    return [
+        Point(
+            _with_unit(str(row["value"]), units[row["feature"]]),
+            row["mean_contribution"],
+            row["ci_low"],
+            row["ci_high"],
+            _people(row),
+        )
+        for row in frame.to_dict("records")
+    ]
 
 
 def _with_unit(value: str, unit: str) -> str:

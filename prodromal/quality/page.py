@@ -20,7 +20,7 @@ from prodromal.page import (
     table,
 )
 from prodromal.quality.charts import Series, draw_months, draw_panels, draw_pyramid
-from prodromal.quality.release import SMALLEST
+from prodromal.quality.release import PROFILE
 from prodromal.quality.tally import OTHER
 from prodromal.register.gaps import LEAST_EXPECTED, LOW_SHARE
 
@@ -49,7 +49,9 @@ def quality_page(released: Quality, provenance: Mapping[str, str]) -> Page:
         Facts for the footer.
     """
     tables, facts = released.tables, released.facts
-    over_time = [_years(tables), _classes(tables["classes"]), _gaps(tables["months"])] if facts["dispensings"] else []
+    over_time = (
+        [_years(tables), _classes(tables["classes"]), _gaps(tables["months"])] if facts["dispensings"] != 0 else []
+    )
     sections = [
         _account(tables),
         *over_time,
@@ -62,8 +64,9 @@ def quality_page(released: Quality, provenance: Mapping[str, str]) -> Page:
         kicker="Simulated people." if facts["simulated"] else "What was read, who is in it, and where it is thin",
         lead=_lead(tables, facts),
         caution=paragraph(
-            f"A clean page does not make a register complete: what was never delivered leaves no trace. Counts from "
-            f"1 to {SMALLEST - 1}, and those that would give them away, are suppressed. No person's id or row is shown."
+            "A clean page does not make a register complete: what was never delivered leaves no trace. "
+            f"Profile {PROFILE.name}: counts from 1 to {PROFILE.smallest - 1}, and whatever would reveal them by "
+            "subtraction, are suppressed. No person's id or row is shown."
         ),
         sections=sections,
         provenance=provenance,
@@ -73,20 +76,22 @@ def quality_page(released: Quality, provenance: Mapping[str, str]) -> Page:
 def _lead(tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> Markup:
     account, gaps = tables["account"], int(tables["months"]["gap"].sum())
     read, rejected = account.loc[account["table"] == "dispensings", ["read", "rejected"]].sum(skipna=False)
-    lost = rejected / read if read else float("nan")
-    if not facts["dispensings"]:
-        return paragraph(f"There are no dispensings of the {count(facts['people'])} people.")
+    lost = 0.0 if read and rejected == 0 else rejected / read if read else float("nan")
+    unseen = _SUPPRESSED if isnan(read) or isnan(rejected) else "unknown"
+    if facts["dispensings"] == 0:
+        return paragraph(f"There are no dispensings of {_counted(facts['people'])} people.")
     asked = (
-        f"{count(facts['people'])} people and {count(facts['dispensings'])} dispensings from {facts['first_month']} to "
-        f"{facts['last_month']}; {count(facts['people_with_dispensings'])} people have a dispensing."
+        f"{_counted(facts['people'])} people and {_counted(facts['dispensings'])} dispensings from "
+        f"{facts['first_month']} to {facts['last_month']}; {_counted(facts['people_with_dispensings'])} people have a "
+        "dispensing."
     )
     ddd = tables["values"].set_index("column")["missing_share"]["ddd"]
     numbers = [
-        number(_share(lost), "of the dispensings read were rejected", aside="reasons below"),
+        number(unseen if isnan(lost) else _share(lost), "of the dispensings read were rejected", aside="reasons below"),
         number(str(gaps), "months far below their neighbours", aside=_listed_gaps(tables["months"])),
         number(_share(ddd), "of the dispensings have no defined daily doses"),
     ]
-    return join([paragraph(asked), strip(numbers)])
+    return join([paragraph(asked[0].upper() + asked[1:]), strip(numbers)])
 
 
 def _share(value: float) -> str:
@@ -100,10 +105,11 @@ def _listed_gaps(months: pd.DataFrame) -> str:
 
 def _account(tables: Mapping[str, pd.DataFrame]) -> Section:
     headings = {"left_out": "left out", "rows": "rows"}
-    formats = dict.fromkeys(["kept", "duplicate", "rejected", "left_out"], count)
-    whole = table(
+    formats = dict.fromkeys(["read", "kept", "duplicate", "rejected", "left_out"], count)
+    words = "Rows read and added are kept, repeat another, are rejected for a reason, or deliberately left out."
+    whole = _captioned(
+        words,
         tables["account"],
-        caption="Rows read and added are kept, repeat another, are rejected for a reason, or deliberately left out.",
         headings=headings,
         formats=formats,
         missing=_SUPPRESSED,
@@ -112,6 +118,11 @@ def _account(tables: Mapping[str, pd.DataFrame]) -> Section:
     by_reason = table(reasons, headings={"what": "what became"}, formats={"rows": count}, missing=_SUPPRESSED)
     parts = [whole, details("Reasons", by_reason)] if len(reasons) else [whole]
     return Section("account", "Every row that was read is accounted for", join(parts), "Account")
+
+
+def _captioned(words: str, frame: pd.DataFrame, **options: Any) -> Markup:
+    """A table under words that do not scroll with it."""
+    return join([paragraph(words), table(frame, **options)])
 
 
 def _years(tables: Mapping[str, pd.DataFrame]) -> Section:
@@ -145,7 +156,7 @@ def _years(tables: Mapping[str, pd.DataFrame]) -> Section:
 
 def _last(values: pd.Series, words: str, write: Any = count) -> str:
     value = float(values.iloc[-1]) if len(values) else float("nan")
-    return f"{_SUPPRESSED} {words}" if isnan(value) else f"{write(value)} {words}"
+    return f"last value {_SUPPRESSED}" if isnan(value) else f"{write(value)} {words}"
 
 
 def _classes(classes: pd.DataFrame) -> Section:
@@ -199,9 +210,9 @@ def _values(tables: Mapping[str, pd.DataFrame]) -> Section:
     values = tables["values"]
     much = values.loc[values["missing_share"] > _MUCH_MISSING, "column"].tolist()
     title = f"Much is missing: {', '.join(much).replace('_', ' ')}" if much else "Few values are missing"
-    listed = table(
+    listed = _captioned(
+        "Quantiles of the values above zero, to 1 %.",
         values.assign(column=values["column"].str.replace("_", " ")),
-        caption="Quantiles of the values above zero, to 1 %.",
         headings={"missing_share": "missing", "p1": "1 % below", "p50": "median", "p99": "1 % above"},
         formats={
             "missing_share": _share,
@@ -229,10 +240,10 @@ def _ages(ages: pd.DataFrame, facts: Mapping[str, Any]) -> Section:
     drawing = figure(
         draw_pyramid(wide.index.tolist(), wide["M"].tolist(), wide["F"].tolist()),
         f"People under observation on {facts['reference_day']}.",
-        "; ".join(f"{age}: {_people(men)} men, {_people(women)} women" for age, men, women in _pairs(wide)),
+        "; ".join(f"{age}: men {_people(men)}, women {_people(women)}" for age, men, women in _pairs(wide)),
     )
     unknown = float(wide["U"].sum(skipna=False))
-    note = "" if unknown == 0 else f"{_people(unknown)} people of known age are of unknown sex."
+    note = "" if unknown == 0 else f"Of known age and unknown sex: {_people(unknown)}."
     return Section("ages", "People by age and sex", join([drawing, paragraph(note)] if note else [drawing]), "Ages")
 
 
@@ -241,7 +252,11 @@ def _pairs(wide: pd.DataFrame) -> list[tuple[str, float, float]]:
 
 
 def _people(value: float) -> str:
-    return "a suppressed number of" if isnan(value) else count(value)
+    return _SUPPRESSED if isnan(value) else count(value)
+
+
+def _counted(number: int | None) -> str:
+    return "a suppressed number of" if number is None else count(number)
 
 
 def _codes(tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> Section:
@@ -253,5 +268,5 @@ def _codes(tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> Sect
     caption = (
         "The commonest codes that no class of the plan has; codes that treat ALS or its late symptoms are among them."
     )
-    second = table(uncovered, caption=caption, headings={"atc": "ATC code"}, formats=formats, missing=_SUPPRESSED)
+    second = _captioned(caption, uncovered, headings={"atc": "ATC code"}, formats=formats, missing=_SUPPRESSED)
     return Section("codes", title, join([first, details("Codes outside the plan", second)]), "Codes")

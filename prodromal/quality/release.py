@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prodromal.disclosure import suppress
+from prodromal.disclosure import PROFILES, suppress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
     import pandas as pd
 
     from prodromal.quality.compute import Quality
 
-__all__ = ["SMALLEST", "release"]
+__all__ = ["PROFILE", "SMALLEST", "release"]
 
-SMALLEST = 5
+PROFILE = PROFILES["acro"]
+SMALLEST = PROFILE.smallest
 
 
 def release(quality: Quality, smallest: int = SMALLEST) -> Quality:
@@ -44,7 +47,16 @@ def release(quality: Quality, smallest: int = SMALLEST) -> Quality:
     tables["values"] = _rows(tables["values"], ["given"], ["p1", "p50", "p99"], smallest)
     tables["values"] = _rows(tables["values"], ["zero"], [], smallest)
     tables["account"] = _account(tables["account"], smallest)
-    return replace(quality, tables=tables)
+    return replace(quality, tables=tables, facts={**quality.facts, **_sizes(quality.facts, smallest)})
+
+
+def _sizes(facts: Mapping[str, Any], smallest: int) -> dict[str, int | None]:
+    """Sizes of the register, None where they are small; few people without a dispensing would be told by those with."""
+    names = ("people", "people_with_dispensings", "dispensings")
+    shown = {name: None if 0 < facts[name] < smallest else facts[name] for name in names}
+    if 0 < facts["people"] - facts["people_with_dispensings"] < smallest:
+        shown["people_with_dispensings"] = None
+    return shown
 
 
 def _hidden(counts: npt.NDArray[np.int64], smallest: int) -> npt.NDArray[np.bool_]:
@@ -76,12 +88,21 @@ def _rows(frame: pd.DataFrame, counts: list[str], derived: list[str], smallest: 
 
 
 def _account(frame: pd.DataFrame, smallest: int) -> pd.DataFrame:
-    """What became of the rows read, each kind protected within its table."""
+    """What became of the rows read, each kind protected within its table.
+
+    What a table kept is the size of the register, which is shown in other places, and reasons are counted elsewhere:
+    the rows read are given up first.
+    """
     kinds = ["kept", "duplicate", "rejected", "left_out"]
-    shown = frame.astype(dict.fromkeys(kinds, "float64"))
+    columns = [*kinds, "read"]
+    shown = frame.astype(dict.fromkeys(columns, "float64"))
+    members = np.vstack([np.eye(len(kinds), dtype=bool), np.ones(len(kinds), dtype=bool)])
+    keep = np.array([column != "read" for column in columns])
     for place, row in frame.iterrows():
-        hidden = _hidden(row[kinds].to_numpy(dtype=np.int64), smallest)
-        shown.loc[place, [kind for kind, hide in zip(kinds, hidden, strict=True) if hide]] = np.nan
+        counts = row[kinds].to_numpy(dtype=np.int64)
+        size = np.array([kind == "kept" and row["kept"] >= smallest for kind in columns])
+        hidden = suppress(members, np.append(counts, counts.sum()), smallest, keep, known=size)
+        shown.loc[place, [column for column, hide in zip(columns, hidden, strict=True) if hide]] = np.nan
     return shown
 
 

@@ -171,9 +171,19 @@ def drawn(rng):
     return rng.poisson(rate * rng.gamma(0.5, 2.0, len(KINDS)))
 
 
-def study(rng):
+def five_each(rng, cases):
+    """Controls of cases: five of the same sex, age group and look-back for each, users of whatever."""
+    frame = pd.DataFrame(KINDS).assign(cases=cases, others=0)
+    for _, group in frame.groupby(["seen", "woman", "young"]):
+        share = np.where(group["total"] == 0, 20.0, 1.0)
+        frame.loc[group.index, "others"] = rng.multinomial(5 * group["cases"].sum(), share / share.sum())
+    return frame["others"].to_numpy()
+
+
+def study(rng, *, matched=False):
     """Tables of cases and others drawn so, and after each cell the mask of its people."""
-    people = {"cases": drawn(rng), "others": drawn(rng)}
+    cases = rng.binomial(drawn(rng), 0.03) if matched else drawn(rng)
+    people = {"cases": cases, "others": five_each(rng, cases) if matched else drawn(rng)}
     tables, masks = {}, {}
     for table, words, counts in cells():
         frame = tables.setdefault(table, [])
@@ -220,6 +230,83 @@ def test_no_small_group_can_be_computed_back(seed):
                 assert high - low >= 9.99, "few people are known too closely"
                 hidden += 1
     assert hidden > 5
+
+
+def test_controls_of_hidden_cases_are_hidden_with_them():
+    """Five for each: thirty controls, of whom ten are women, are six cases, of whom two are women."""
+    cases, others = {"cases": 6, "women": 2}, {"cases": 30, "women": 10}
+    one = [
+        (group, words, number["cases"], number[of], 100 * number[of] / number["cases"])
+        for group, number in (("cases", cases), ("population controls", others))
+        for words, of in (("people", "cases"), ("age, years: mean (SD)", "cases"), ("women: n (%)", "women"))
+    ]
+    one += [(group, "hypnotics beyond a year: n (%)", n, k, 100 * k / n) for group, n, k in
+            (("cases", 6, 0), ("population controls", 30, 12))]  # fmt: skip
+    flow = pd.DataFrame({"comparator": "population", "step": ["with at least one control"], "cases": 6, "others": 30})
+    row = {"comparator": "population", "class": "hypnotics", "definition": "recurrent", "window": ">1", "note": ""}
+    counts = {"exposed_cases": 0, "exposed_others": 12, "cases": 6, "others": 30, "sets": 6}
+    tables = whole(
+        flow=flow,
+        table_one=pd.DataFrame(one, columns=["group", "characteristic", "people", "n", "value"]),
+        odds_ratios=pd.DataFrame([row | counts | ESTIMATES]),
+    )
+    out = release(tables, ACRO)
+    assert out["flow"][["cases", "others"]].isna().all().all()
+    assert out["table_one"].loc[out["table_one"]["n"] != 0, ["people", "n", "value"]].isna().all().all()
+    assert out["odds_ratios"][["exposed_others", "cases", "others", "sets"]].isna().all().all()
+
+
+def test_few_women_among_many_cases_hide_the_women_among_the_controls():
+    one = [
+        (group, words, n, k, 100 * k / n)
+        for group, n, women in (("cases", 100, 4), ("population controls", 500, 20))
+        for words, k in (("people", n), ("women: n (%)", women))
+    ]
+    row = {"comparator": "population", "class": "hypnotics", "definition": "recurrent", "window": ">1", "note": ""}
+    counts = {"exposed_cases": 30, "exposed_others": 90, "cases": 100, "others": 500, "sets": 100}
+    flow = pd.DataFrame(
+        {"comparator": "population", "step": ["with at least one control"], "cases": 100, "others": 500}
+    )
+    tables = whole(
+        flow=flow,
+        table_one=pd.DataFrame(one, columns=["group", "characteristic", "people", "n", "value"]),
+        odds_ratios=pd.DataFrame([row | counts | ESTIMATES]),
+    )
+    out = release(tables, ACRO)["table_one"].set_index(["group", "characteristic"])
+    assert out.loc[("population controls", "women: n (%)"), ["n", "value"]].isna().all()
+    assert out.loc[("population controls", "people"), "people"] == 500
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_five_controls_for_each_case_tell_no_few_cases(seed):
+    """Whoever divides the shown controls by five learns of few cases no more than the rule allows."""
+    tables, masks, people = study(np.random.default_rng(seed), matched=True)
+    out = release(tables, ACRO)
+    members, counts = [], []
+    for (table, label, column), mask in masks.items():
+        value, per_case = out[table].loc[label, column], 5 if column == "others" else 1
+        if column in ("cases", "others", "exposed_cases") and not np.isnan(value):
+            assert value == per_case * people["cases"][mask].sum()
+            members.append(mask)
+            counts.append(value / per_case)
+    for mask in {m.tobytes(): m for m in masks.values()}.values():
+        if 0 < people["cases"][mask].sum() < 10:
+            low, high = reach(mask, np.array(members), np.array(counts))
+            assert high - low >= 9.99
+
+
+def test_the_headline_is_given_up_after_every_other_row():
+    """One person with a first use alone: the wider definition goes, not the headline, though table 1 repeats it."""
+    counts = [("recurrent", ">1", 118, 576), ("recurrent", ">5", 65, 327), ("first use", ">1", 119, 600)]
+    rows = pd.DataFrame(counts, columns=["definition", "window", "exposed_cases", "exposed_others"])
+    rows = rows.assign(comparator="population", cases=356, others=1780, sets=356, note="", **ESTIMATES)
+    one = [("cases", "people", 356, 356), ("cases", "statins beyond a year: n (%)", 356, 118)]
+    tables = whole(
+        odds_ratios=rows.assign(**{"class": "statins"}),
+        table_one=pd.DataFrame(one, columns=["group", "characteristic", "people", "n"]).assign(value=33.1),
+    )
+    out = release(tables, ACRO)["odds_ratios"]
+    assert out["estimate"].isna().tolist() == [False, False, True]
 
 
 def test_an_estimate_never_stands_beside_a_hidden_count_of_its_exposed():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -89,6 +90,54 @@ def test_look_back_is_asked_for_and_counted(study):
         assert (rows["cases"] == counted["cases"]).all()
         assert (rows["others"] == counted["others"]).all()
         assert counted["cases"] < flow.loc[(name, "with at least one control"), "cases"]
+
+
+@pytest.fixture(scope="module")
+def sparse(world):
+    """A study of the few cases of a few months, as it may leave."""
+    done = run_study(world.register, StudyDesign(seed=3, joint=False, first_day=15000, last_day=15060))
+    rule = PROFILES["acro"]
+    tables = release(done.tables, rule)
+    return done, tables, report(done, tables, rule, {}).render()
+
+
+def test_few_cases_are_told_by_nothing(sparse):
+    done, tables, html = sparse
+    assert 0 < done.tables["table_one"]["people"].iloc[0] < 10
+    one = tables["table_one"]
+    assert one.loc[one["group"].isin(["cases", "population controls"]), "people"].isna().all()
+    frame = tables["odds_ratios"]
+    assert frame.loc[frame["cases"].isna(), "others"].isna().all()
+    assert "Cases are compared with population controls" in html
+    assert "undisclosed" not in html
+
+
+def test_a_heading_says_what_is_suppressed_and_not_that_there_is_nothing(sparse):
+    html = sparse[2]
+    assert "odds suppressed</h2>" in html
+    assert "hazard suppressed</h2>" in html
+    assert "not shown" not in html
+
+
+def test_numbers_are_written_as_people_read_them(page):
+    assert "observed for 2,191 days before" in page
+    assert "observed for 2191" not in page
+    assert ">1 year<" in page
+    assert not re.search(r"(?<![\d.])1 years", page)
+
+
+def test_progress_ends_at_the_last_step_though_nobody_was_visited(world):
+    class Unvisited(Register):
+        def has(self, table):
+            return table != "follow_up" and super().has(table)
+
+    steps = []
+    run_study(
+        Unvisited(world.register.folder, world.register.manifest),
+        StudyDesign(seed=3),
+        progress=lambda *step: steps.append(step),
+    )
+    assert steps == [(done, 6) for done in range(1, 7)]
 
 
 def test_a_study_is_the_same_twice(world, study):

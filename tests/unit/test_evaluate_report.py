@@ -265,7 +265,7 @@ def test_what_is_unstable_or_suppressed_is_told_in_whole_sentences(tmp_path):
     found.to_html(tmp_path / "report.html", title="Few")
     told = (tmp_path / "report.html").read_text()
     assert "Too few outcomes to judge calibration by level of risk" in told
-    assert "a share of later cases that may not be shown would be among them" in told
+    assert "the share of later cases among them is suppressed" in told
     assert "neither too extreme" not in " ".join(found.summary())
     assert ">suppressed<" in told
 

@@ -96,6 +96,28 @@ def test_windows_that_were_not_observed_are_named(matrix):
     assert "5-10 years" in unobserved_windows(matrix, 0)
 
 
+def test_a_class_that_nobody_could_see_is_not_said_to_be_none(world):
+    """On a date after all windows; a class that was dispensed before them is counted still."""
+    people = world.register.persons
+    day = int(people.observed_to.max()) + 4000
+    row = np.flatnonzero((people.death > day) & (people.observed_to < day - 3660))[:1]
+    matrix = build(world.plan, world.register, IndexDates.on(row, day))
+    explained = explain(world.model, matrix, people)
+    html = section(world, explained, world.model.score(matrix, people), 0)
+    assert "none dispensed" not in html
+    assert "Not dispensed" not in html
+    assert "Not observed: " in html
+    ended = day - int(people.observed_to[row[0]])
+    assert f"Observation ended {ended:,} days before the index date." in html
+
+
+def test_risks_stand_beside_the_person_where_a_phone_shows_them(world, explained, risks):
+    html = list_section(world.register, explained, risks, shown=0, chosen=len(risks)).html
+    headings = re.findall(r'<th scope="col"[^>]*>([^<]*)<', html)
+    assert headings[:3] == ["Person", "Risk per 100,000", "Times peers"]
+    assert 'data-least="2"' in html
+
+
 def test_percentiles_are_finer_near_the_ends():
     told = [percentile(v) for v in (100.0, 99.95, 99.9, 99.0, 50.4, 0.94, 0.05)]
     assert told == [">99.9", ">99.9", "99.9", "99", "50", "0.9", "<0.1"]
@@ -121,7 +143,7 @@ def test_the_list_says_what_the_risks_say(world, explained, risks):
     assert len(rows) == len(risks)
     values = np.asarray([[float(v) for v in re.findall(r'data-value="([^"]*)"', row)] for row in rows])
     age = world.register.persons.age_years(explained.matrix.person_row, explained.matrix.days)
-    for column, expected in enumerate((age, risks["risk"], risks["relative_risk"], risks["percentile"])):
+    for column, expected in enumerate((risks["risk"], risks["relative_risk"], risks["percentile"], age)):
         np.testing.assert_allclose(values[:, column], expected, rtol=1e-8)
     assert sum("<a href" in row for row in rows) == 2
     reasons = explained.reasons(3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -164,6 +166,15 @@ def test_the_summary_names_nobody_and_has_no_script(world, explained):
     text = page.split("</style>")[1]
     ids = [str(i) for i in explained.matrix.person_id]
     assert not [i for i in ids if len(i) > 6 and i in text]
+
+
+def test_charts_of_factors_share_one_axis(world, explained):
+    html = summary_page(world.register, world.model, explained.matrix, replicates=20, seed=1, provenance={}).render()
+    part = html.split('<section id="dependence"')[1].split("</section>")[0]
+    axes = [re.findall(r'<text x="([^"]*)"[^>]*>x ([^<]*)</text>', svg) for svg in part.split("<svg ")[1:]]
+    ticks = [[tick for tick in axis if float(tick[0]) < 670] for axis in axes]
+    assert len(ticks) > 2
+    assert all(axis == ticks[0] for axis in ticks)
 
 
 def test_the_same_seed_gives_the_same_page(world, explained):

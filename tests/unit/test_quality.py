@@ -174,7 +174,7 @@ def small(frame):
     counts = counts[
         [c for c in counts if c in {"rows", "people", "dispensings", "kept", "rejected", "duplicate", "given", "zero"}]
     ]
-    return ((counts > 0) & (counts < 5)).to_numpy().any()
+    return ((counts > 0) & (counts < 10)).to_numpy().any()
 
 
 def test_nothing_small_is_shown(quality):
@@ -229,8 +229,49 @@ def test_rejected_rows_too_few_to_be_shown_are_not_said_to_be_none(quality):
     tables["account"] = tables["account"].assign(rejected=[2, 2], kept=lambda a: a["read"] - 2, duplicate=0)
     page = quality_page(release(Quality(tables, quality.facts)), {}).render()
     said = page.partition("of the dispensings read were rejected")[2].partition("months far below")[0]
-    assert "unknown" in said
+    assert "suppressed" in said
     assert "0 %" not in said
+
+
+def test_the_size_of_the_register_is_told_alike_everywhere(quality):
+    """The rows read would tell few that were rejected: they are hidden, and not the people whom the heading counts."""
+    tables = dict(quality.tables)
+    tables["account"] = tables["account"].assign(read=lambda a: a["kept"] + 3, rejected=3, duplicate=0, left_out=0)
+    shown = release(Quality(tables, quality.facts))
+    account = shown.tables["account"].set_index("table").loc["persons"]
+    assert account["kept"] == shown.facts["people"] == 60
+    assert account[["read", "rejected"]].isna().all()
+    page = quality_page(shown, {}).render()
+    assert "60 people and " in page
+    assert ">3<" not in page
+
+
+def test_a_register_of_few_people_tells_their_number_nowhere(quality):
+    tables = dict(quality.tables)
+    account = tables["account"]
+    persons = account["table"] == "persons"
+    tables["account"] = account.assign(read=account["read"].mask(persons, 7), kept=account["kept"].mask(persons, 7))
+    tables["years"] = tables["years"].assign(people=7)
+    few = Quality(tables, {**quality.facts, "people": 7, "people_with_dispensings": 7})
+    shown = release(few)
+    assert shown.tables["account"].set_index("table").loc["persons", ["read", "kept"]].isna().all()
+    assert shown.facts["people"] is None
+    page = quality_page(shown, {}).render()
+    assert "A suppressed number of people and " in page
+    assert ">7<" not in page
+
+
+def test_few_people_without_a_dispensing_are_not_told(quality):
+    assert (quality.facts["people"], quality.facts["people_with_dispensings"]) == (60, 55)
+    assert release(quality).facts["people_with_dispensings"] is None
+
+
+def test_the_page_says_which_counts_it_hides(quality):
+    assert "Profile acro: counts from 1 to 9" in quality_page(release(quality), {}).render()
+
+
+def test_words_over_a_table_do_not_scroll_with_it(quality):
+    assert "<caption>" not in quality_page(release(quality), {}).render()
 
 
 def test_the_command(delivered, tmp_path):
