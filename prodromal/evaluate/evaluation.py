@@ -309,8 +309,8 @@ def _facts(population: Population, replicates: int, seed: int) -> dict[str, Any]
         "horizon_days": data.horizon_days,
         "lag_days": data.lag_days,
         "estimand": (
-            f"probability of the outcome more than {data.lag_days:,.0f} and at most {data.horizon_days:,.0f} days after "
-            "the index date, among people alive and undiagnosed at the index date, with death as a competing event"
+            f"probability of the outcome more than {data.lag_days:,.0f} and at most {data.horizon_days:,.0f} days "
+            "after the index date, among people alive and undiagnosed then, with death as a competing event"
         ),
         "n": data.n,
         "population": float(data.weight.sum()),
