@@ -16,7 +16,6 @@ from prodromal.cli.common import (
     Threads,
     plan_of,
     progress,
-    provenance,
     refuse_existing,
 )
 from prodromal.cli.trained import (
@@ -27,6 +26,7 @@ from prodromal.cli.trained import (
     Trials,
     population_of,
     tell_training,
+    training_provenance,
 )
 
 __all__ = ["add_to"]
@@ -53,11 +53,8 @@ def train(
     force: Force = False,
 ) -> None:
     """Train boosted trees on matched sets or a landmark cohort; simpler models are fitted beside them, in one table."""
-    import json
-
     from prodromal.design import read_cohort
     from prodromal.features import build
-    from prodromal.files import sha256
     from prodromal.register import Register
     from prodromal.risk import SearchSpace, save
     from prodromal.risk import train as fit
@@ -80,7 +77,7 @@ def train(
             threads=threads,
             device=device,
             progress=show,
-            provenance=provenance(opened, cohort=sha256(cohort)[:16], seed=seed, splits=json.dumps(sets.origin.splits)),
+            provenance=training_provenance(opened, cohort, seed),
             simulated=opened.simulated,
             codes=opened.codes,
         )

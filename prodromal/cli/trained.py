@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prodromal.cli.common import say, warn
+from prodromal.cli.common import provenance, say, warn
 from prodromal.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from prodromal.register import Register
     from prodromal.risk import Population, RiskModel
 
-__all__ = ["Device", "Incidence", "MaxRounds", "Mortality", "Trials", "population_of", "tell_training"]
+__all__ = [
+    "Device",
+    "Incidence",
+    "MaxRounds",
+    "Mortality",
+    "Trials",
+    "population_of",
+    "tell_training",
+    "training_provenance",
+]
 
 Incidence = Annotated[Path | None, typer.Option(help="CSV of incidence by age and sex; needs --mortality.")]
 Mortality = Annotated[Path | None, typer.Option(help="CSV of mortality by age and sex; needs --incidence.")]
@@ -31,6 +41,17 @@ def population_of(incidence: Path | None, mortality: Path | None) -> Population:
     if incidence is None or mortality is None:
         return Population.sweden_like()
     return Population.read(incidence.stem, incidence, mortality)
+
+
+def training_provenance(register: Register, cohort: Path, seed: int) -> dict[str, str]:
+    """What a bundle says of its making; the splits tell later on who was held out."""
+    import json
+
+    from prodromal.design.files import read_origin
+    from prodromal.files import sha256
+
+    splits = json.dumps(dict(read_origin(cohort).splits), sort_keys=True)
+    return provenance(register, cohort=sha256(cohort)[:16], seed=seed, splits=splits)
 
 
 def tell_training(model: RiskModel, output: Path) -> None:

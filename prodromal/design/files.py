@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["read_cohort", "write_cohort"]
+__all__ = ["read_cohort", "read_origin", "write_cohort"]
 
 _KEY = b"prodromal.cohort"
 _NEEDED = ("person_id", "person_row", "index_date", "sex", "age_years", "event", "time_days", "weight", "family")
@@ -66,16 +66,40 @@ def read_cohort(path: Path, *, register: str | None = None) -> Cohort:
     """
     try:
         table = pq.read_table(path, page_checksum_verification=True)
-        facts = json.loads((table.schema.metadata or {})[_KEY])
     except UNREADABLE as error:
         raise DataError(f"{path} is missing or no readable Parquet file") from error
-    except (KeyError, ValueError) as error:
-        raise DataError(f"{path} is no cohort; make one with 'prodromal cohort'") from error
+    facts = _facts(table.schema, path)
     if missing := [name for name in _NEEDED if name not in table.column_names]:
         raise DataError(f"{path}: the cohort has no column {', '.join(missing)}")
     if register is not None and facts["register"] != register:
         raise DataError(f"{path} was drawn from another register ({facts['register']}, this one is {register})")
     import pandas as pd
 
-    origin = Origin(facts["register"], facts.get("simulated") is True, facts.get("splits", {}))
-    return Cohort(table.to_pandas(), Outcome(**facts["outcome"]), pd.DataFrame(facts["attrition"]), origin)
+    return Cohort(table.to_pandas(), Outcome(**facts["outcome"]), pd.DataFrame(facts["attrition"]), _origin(facts))
+
+
+def read_origin(path: Path) -> Origin:
+    """Read where the people of a cohort come from.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or no cohort.
+    """
+    try:
+        schema = pq.read_schema(path)
+    except UNREADABLE as error:
+        raise DataError(f"{path} is missing or no readable Parquet file") from error
+    return _origin(_facts(schema, path))
+
+
+def _facts(schema: pa.Schema, path: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads((schema.metadata or {})[_KEY])
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{path} is no cohort; make one with 'prodromal cohort'") from error
+    return facts
+
+
+def _origin(facts: Mapping[str, Any]) -> Origin:
+    return Origin(facts["register"], facts.get("simulated") is True, facts.get("splits", {}))

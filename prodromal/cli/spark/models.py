@@ -16,7 +16,6 @@ from prodromal.cli.common import (
     Threads,
     plan_of,
     progress,
-    provenance,
     refuse_existing,
 )
 from prodromal.cli.spark.shared import Master, Settings, session
@@ -28,6 +27,7 @@ from prodromal.cli.trained import (
     Trials,
     population_of,
     tell_training,
+    training_provenance,
 )
 
 __all__ = ["train"]
@@ -59,7 +59,6 @@ def train(
     """Train on features computed on the cluster; the bundle's bytes are those of 'prodromal train'."""
     from prodromal.cli.cohort import sets
     from prodromal.distributed import train_on_spark
-    from prodromal.files import sha256
     from prodromal.register import Register
     from prodromal.risk import SearchSpace, save
     from prodromal.risk.boosting import require_device
@@ -85,7 +84,7 @@ def train(
             threads=threads,
             device=device,
             progress=show,
-            provenance=provenance(opened, cohort=sha256(cohort)[:16], seed=seed),
+            provenance=training_provenance(opened, cohort, seed),
         )
     save(model, output, replace=force)
     tell_training(model, output)
