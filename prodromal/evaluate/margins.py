@@ -263,8 +263,13 @@ def _from_top(
     sums.add_whole([*whole, *last], total)
     for edge, places in tops.items():
         sums.add(range(edges.index(edge)), edge[axis], places)
+        # The many thresholds of a curve are given up before a tenth or a capacity is.
+        if any(name != "decision_curve" for name, _ in places):
+            sums.kept.add(frozenset(range(edges.index(edge))))
     for above, below, places in parts:
-        sums.add(range(edges.index(above), edges.index(below)), below[axis] - above[axis], places)
+        atoms = range(edges.index(above), edges.index(below))
+        sums.add(atoms, below[axis] - above[axis], places)
+        sums.kept.add(frozenset(atoms))
     yield sums.system()
 
 

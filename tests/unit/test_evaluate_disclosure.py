@@ -286,3 +286,29 @@ def test_a_flow_begins_its_sentences_with_a_capital():
 def test_a_table_one_without_counts_is_left_as_it_is():
     frame = pd.DataFrame({"characteristic": ["Men"], "people": ["50 %"]}).rename(columns={"people": "share"})
     pd.testing.assert_frame_equal(control_groups(frame, PROFILES["acro"]), frame)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_tenth_is_given_up_for_the_decision_curve(seed):
+    rng = np.random.default_rng(seed)
+    risk = np.exp(rng.normal(-4.5, 1.0, 9000)).clip(1e-5, 0.5)
+    frame = pd.DataFrame(
+        {
+            "person_id": np.arange(9000),
+            "index_date": "2015-01-01",
+            "risk": risk,
+            "baseline_risk": risk.mean(),
+            "event": (rng.random(9000) < risk).astype(int),
+            "time_days": 1096,
+            "age_years": 60,
+            "sex": "F",
+            "weight": 1.0,
+            "family": np.arange(9000),
+        }
+    )
+    data = EvaluationData.from_frame(frame, horizon_days=1096, lag_days=365)
+    tables = evaluate(data, replicates=0, seed=1).tables
+    without = {name: table for name, table in tables.items() if name != "decision_curve"}
+    alone, beside = (control(given, PROFILES["acro"])["calibration_deciles"] for given in (without, tables))
+    observed = alone["measure"] == "observed_risk"
+    assert beside.loc[observed, "value"].notna().sum() >= alone.loc[observed, "value"].notna().sum() > 0
