@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +35,6 @@ __all__ = [
     "Threads",
     "asked_for",
     "index_dates",
-    "lean_memory",
     "on_day",
     "parse_date",
     "plan_of",
@@ -63,17 +61,6 @@ PlanFile = Annotated[Path | None, typer.Option("--plan", help="TOML plan; the ps
 Seed = Annotated[int, typer.Option("--seed", min=0, help=SEED_HELP)]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads; results do not depend on it.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
-
-
-def lean_memory() -> None:
-    """Take Arrow's buffers from jemalloc, if there is one and nobody chose otherwise.
-
-    Of what it has been given back it keeps far less than Arrow's default does.
-    """
-    import pyarrow as pa
-
-    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ and "jemalloc" in pa.supported_memory_backends():
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
 def say(text: str = "") -> None:

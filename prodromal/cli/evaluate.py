@@ -21,7 +21,6 @@ from prodromal.cli.common import (
 )
 from prodromal.cli.risk_file import (
     facts_of,
-    question,
     refuse_other_origin,
     refuse_other_question,
     risk_provenance,
@@ -88,33 +87,27 @@ def evaluate(
     import json
 
     from prodromal.design import read_cohort
+    from prodromal.design.files import read_origin
     from prodromal.evaluate import EvaluationData, join_outcomes
     from prodromal.evaluate import evaluate as compute
     from prodromal.evaluate.words import left_out_note
     from prodromal.files import atomic_folder, sha256, write_text
     from prodromal.register import Register
     from prodromal.risk import load
-    from prodromal.risk.bundle import fingerprint
 
     refuse_existing(output, force)
-    if (register is None) != (model is None):
-        raise DefinitionError("--register and --model go together")
-    if register is None and (people or matched):
-        raise DefinitionError(f"{'--people' if people else '--matched'} needs --register and --model, too")
+    _refuse_half(register, model, people=people, matched=matched)
     followed = read_cohort(cohort)
     predictions = _with_baseline(read_frame(risks))
-    asked, said = followed.outcome, facts_of(risks)
-    refuse_other_question(risks, said, cohort, asked)
+    asked = followed.outcome
+    opened = (Register.open(register), load(model, require_signature=signed_by)) if register and model else None
+    extras = _Extras(*opened, matched, followed, seed, replicates) if opened else None
+    said = _said_of(risks, cohort, asked, extras, model)
     # Across ages and sexes people are ranked by risk: the score compares only people of the same age and sex.
     joined = join_outcomes(
         predictions.drop(columns="score", errors="ignore"), followed.frame.drop(columns="person_row")
     )
     data = EvaluationData.from_frame(joined, horizon_days=asked.horizon_days, lag_days=asked.lag_days)
-    opened = (Register.open(register), load(model, require_signature=signed_by)) if register and model else None
-    extras = _Extras(*opened, matched, followed, seed, replicates) if opened else None
-    if extras and model:
-        refuse_other_question(model, question(extras.model.outcome), cohort, asked)
-        refuse_other_origin(risks, said, {"model": fingerprint(model), "register": extras.register.fingerprint})
     result = compute(
         data,
         replicates=replicates,
@@ -124,12 +117,10 @@ def evaluate(
         profile=profile,
         workers=threads,
     )
-    warning = extras.model.warning if extras else said.get("warning", "")
-    if followed.origin.simulated:
-        warning = warning or _SIMULATED
+    warning = said.get("warning") or (_SIMULATED if followed.origin.simulated else "")
+    tried_on = [followed.origin, *([read_origin(matched)] if matched else [])]
+    shared = _SHARED if any(one.shares_people(trained_on(said)) for one in tried_on) else ""
     missing = left_out_note(len(followed.frame) - len(joined), len(followed.frame), result.profile)
-    trained = trained_on(risk_provenance(extras.model, model) if extras and model else said)
-    shared = _SHARED if followed.origin.shares_people(trained) else ""
     result = replace(result, warnings=tuple(filter(None, (warning, shared, missing, *result.warnings))))
     facts = provenance(
         extras.register if extras else None,
@@ -156,6 +147,25 @@ def evaluate(
         )
     _tell(result)
     say(f"The report is {output / 'report.html'}")
+
+
+def _refuse_half(register: Path | None, model: Path | None, *, people: int, matched: Path | None) -> None:
+    if (register is None) != (model is None):
+        raise DefinitionError("--register and --model go together")
+    if register is None and (people or matched):
+        raise DefinitionError(f"{'--people' if people else '--matched'} needs --register and --model, too")
+
+
+def _said_of(risks: Path, cohort: Path, asked: Outcome, extras: _Extras | None, model: Path | None) -> dict[str, str]:
+    """What the model says of its risks where it is given, else their file; refused where they do not fit."""
+    said = facts_of(risks)
+    refuse_other_question(risks, said, cohort, asked)
+    if extras is None or model is None:
+        return said
+    own = risk_provenance(extras.model, model, extras.register)
+    refuse_other_question(model, own, cohort, asked)
+    refuse_other_origin(risks, said, own)
+    return own
 
 
 def _tell(result: Evaluation) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prodromal.register import Register
     from prodromal.risk import RiskModel
 
-__all__ = ["facts_of", "question", "refuse_other_origin", "refuse_other_question", "risk_provenance", "trained_on"]
+__all__ = ["facts_of", "refuse_other_origin", "refuse_other_question", "risk_provenance", "trained_on"]
 
 _QUESTION = ("outcome", "lag_days", "horizon_days")
 
@@ -25,7 +25,7 @@ _QUESTION = ("outcome", "lag_days", "horizon_days")
 def risk_provenance(model: RiskModel, bundle: Path, register: Register | None = None) -> dict[str, str]:
     """What stands in the metadata of a file of risks: of whom, by which model, and what they are risks of."""
     facts = provenance(register, bundle, warning=model.warning, plan=model.plan.fingerprint)
-    return {**facts, **question(model.outcome), **_training(model)}
+    return {**facts, **_question(model.outcome), **_training(model)}
 
 
 def trained_on(said: Mapping[str, str]) -> Origin:
@@ -33,14 +33,13 @@ def trained_on(said: Mapping[str, str]) -> Origin:
     from prodromal.design.cohort import Origin
 
     try:
-        found = json.loads(said.get("trained_splits", "{}"))
+        splits = json.loads(said.get("trained_splits", "{}"))
     except ValueError:
-        found = {}
-    splits = {split: part for split, part in found.items() if isinstance(part, str)} if isinstance(found, dict) else {}
-    return Origin(said.get("trained_register", ""), splits=splits)
+        splits = {}
+    return Origin.of({"register": said.get("trained_register"), "splits": splits})
 
 
-def question(outcome: Outcome) -> dict[str, str]:
+def _question(outcome: Outcome) -> dict[str, str]:
     """Outcome, lag and horizon, as they stand in the metadata of a file of risks."""
     return {
         "outcome": outcome.name,
@@ -69,7 +68,7 @@ def facts_of(risks: Path) -> dict[str, str]:
 
 def refuse_other_question(risks: Path, said: Mapping[str, str], cohort: Path, asked: Outcome) -> None:
     """Raise DataError if the risks are known to be of another outcome, lag or horizon than the cohort's."""
-    wanted = question(asked)
+    wanted = _question(asked)
     if any(name in said and said[name] != wanted[name] for name in _QUESTION):
         raise DataError(
             f"{risks} and {cohort} ask different questions: {_told(said)}; {_told(wanted)}. Draw the cohort with "
@@ -80,10 +79,10 @@ def refuse_other_question(risks: Path, said: Mapping[str, str], cohort: Path, as
 
 def refuse_other_origin(risks: Path, said: Mapping[str, str], given: Mapping[str, str]) -> None:
     """Raise DataError if the risks are known to be of another model or register than given."""
-    for name, fingerprint in given.items():
-        if name in said and said[name] != fingerprint:
+    for name in ("model", "register"):
+        if name in said and said[name] != given[name]:
             raise DataError(
-                f"{risks} was made with {name} {said[name]}, --{name} is {fingerprint}: give that one, or score anew"
+                f"{risks} was made with {name} {said[name]}, --{name} is {given[name]}: give that one, or score anew"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,6 @@ from prodromal.cli.common import (
     RequireSignature,
     Threads,
     asked_for,
-    lean_memory,
     progress,
     refuse_existing,
     refuse_other_form,
@@ -24,7 +24,7 @@ from prodromal.cli.common import (
 from prodromal.cli.risk_file import risk_provenance
 from prodromal.cli.scored import tell_drift, tell_risks
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "lean_memory"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -71,3 +71,14 @@ def score(
     warn(loaded.warning)
     tell_drift(drift_beside(output))
     tell_risks(account, output, loaded.outcome, diagnoses=Diagnosed.of(opened, loaded.outcome.name) is not None)
+
+
+def lean_memory() -> None:
+    """Take Arrow's buffers from jemalloc, if there is one and nobody chose otherwise.
+
+    Of what it has been given back it keeps far less than Arrow's default does.
+    """
+    import pyarrow as pa
+
+    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ and "jemalloc" in pa.supported_memory_backends():
+        pa.set_memory_pool(pa.jemalloc_memory_pool())

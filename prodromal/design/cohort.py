@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, SupportsInt
+from typing import TYPE_CHECKING, Any, SupportsInt
 
 import numpy as np
 
@@ -65,6 +65,17 @@ class Origin:
     register: str = ""
     simulated: bool = False
     splits: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Origin:
+        """Read what a file says; what it does not say, or says in another form, is unknown."""
+        register, splits = facts.get("register"), facts.get("splits")
+        known = splits.items() if isinstance(splits, dict) else ()
+        return cls(
+            register if isinstance(register, str) else "",
+            facts.get("simulated") is True,
+            {split: part for split, part in known if isinstance(part, str)},
+        )
 
     def shares_people(self, other: Origin) -> bool:
         """Whether people of one may be people of the other, for all that is known."""

@@ -75,7 +75,7 @@ def read_cohort(path: Path, *, register: str | None = None) -> Cohort:
         raise DataError(f"{path} was drawn from another register ({facts['register']}, this one is {register})")
     import pandas as pd
 
-    return Cohort(table.to_pandas(), Outcome(**facts["outcome"]), pd.DataFrame(facts["attrition"]), _origin(facts))
+    return Cohort(table.to_pandas(), Outcome(**facts["outcome"]), pd.DataFrame(facts["attrition"]), Origin.of(facts))
 
 
 def read_origin(path: Path) -> Origin:
@@ -90,7 +90,7 @@ def read_origin(path: Path) -> Origin:
         schema = pq.read_schema(path)
     except UNREADABLE as error:
         raise DataError(f"{path} is missing or no readable Parquet file") from error
-    return _origin(_facts(schema, path))
+    return Origin.of(_facts(schema, path))
 
 
 def _facts(schema: pa.Schema, path: Path) -> dict[str, Any]:
@@ -99,7 +99,3 @@ def _facts(schema: pa.Schema, path: Path) -> dict[str, Any]:
     except (KeyError, ValueError) as error:
         raise DataError(f"{path} is no cohort; make one with 'prodromal cohort'") from error
     return facts
-
-
-def _origin(facts: Mapping[str, Any]) -> Origin:
-    return Origin(facts["register"], facts.get("simulated") is True, facts.get("splits", {}))

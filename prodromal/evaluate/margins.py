@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["System", "crowded", "crowded_rungs", "systems"]
 
 _WHERE = tuple[str, int]
+_CURVE = "decision_curve"
+_RANKED = ("calibration_deciles", "capacity", "thresholds", _CURVE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +123,9 @@ def _rankings(tables: Mapping[str, pd.DataFrame], *, ranked_by_risk: bool) -> It
     yield [name for name in ranked if name == "capacity"], ["model"]
 
 
-_RANKED = ("calibration_deciles", "capacity", "thresholds", "decision_curve")
-
-
 def crowded(tables: Mapping[str, pd.DataFrame], smallest: int) -> NDArray[np.bool_]:
     """Rows of the decision curve whose people or outcomes are too close to those of another that is shown."""
-    curve = tables["decision_curve"]
+    curve = tables[_CURVE]
     left_out = np.zeros(len(curve), dtype=np.bool_)
     total = tuple(_total(tables, count) or 0 for count in ("n", "events"))
     for model in curve["model"].unique():
@@ -264,7 +263,7 @@ def _from_top(
     for edge, places in tops.items():
         sums.add(range(edges.index(edge)), edge[axis], places)
         # The many thresholds of a curve are given up before a tenth or a capacity is.
-        if any(name != "decision_curve" for name, _ in places):
+        if any(name != _CURVE for name, _ in places):
             sums.kept.add(frozenset(range(edges.index(edge))))
     for above, below, places in parts:
         atoms = range(edges.index(above), edges.index(below))

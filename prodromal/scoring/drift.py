@@ -115,7 +115,7 @@ def _use(reference: Mapping[str, Any] | None, names: tuple[str, ...], use: Use, 
 
 def _error(observed: float, expected: float, people: float, trained_on: float) -> float:
     """Standard error of observed less expected users, did both samples use alike: the training is a sample, too."""
-    weight = 1.0 if math.isinf(trained_on) else trained_on / (people + trained_on)
+    weight = 1 / (1 + people / trained_on)
     share = min((1 - weight) * observed / people + weight * expected / people, 1.0)
     return math.sqrt(max(people * share * (1 - share), 1.0) / weight)
 

@@ -93,6 +93,9 @@ def test_people_who_may_have_been_trained_on_are_a_caution(done):
             told = done(f"evaluate {name}-risks.parquet {name}.parquet {more} --replicates 0 --output {name}-{i}")
             assert (SHARED in told) == (name != "held")
             assert (SHARED in Path(f"{name}-{i}/report.html").read_text("utf-8")) == (name != "held")
+    done(f"cohort sets R {SPLIT} --part train {horizon} --seed 2 --output matched.parquet")
+    with_sets = "--register R --model trained --matched matched.parquet --replicates 0 --output sets-out"
+    assert SHARED in done(f"evaluate held-risks.parquet held.parquet {with_sets}")
 
 
 @pytest.mark.parametrize(
@@ -108,6 +111,11 @@ def test_people_who_may_have_been_trained_on_are_a_caution(done):
 )
 def test_origins_share_people_unless_a_split_parts_them(one, other, shared):
     assert one.shares_people(other) is other.shares_people(one) is shared
+
+
+@pytest.mark.parametrize("facts", [{}, {"register": 3, "splits": []}, {"splits": {"a": 1}}, {"simulated": "yes"}])
+def test_what_a_file_says_in_another_form_is_unknown(facts):
+    assert Origin.of(facts) == Origin()
 
 
 def test_a_horizon_beyond_the_data_is_a_caution(done, world):

@@ -49,7 +49,7 @@ def test_help_before_a_verb_names_all(capsys):
 @pytest.mark.skipif("jemalloc" not in pa.supported_memory_backends(), reason="this Arrow has no jemalloc")
 @pytest.mark.parametrize(("chosen", "used"), [({}, "jemalloc"), ({"ARROW_DEFAULT_MEMORY_POOL": "system"}, "system")])
 def test_arrow_keeps_little_memory_back_unless_told_otherwise(chosen, used):
-    code = "import pyarrow as pa; from prodromal.cli.common import lean_memory; lean_memory(); "
+    code = "import pyarrow as pa; from prodromal.cli.score import lean_memory; lean_memory(); "
     code += "print(pa.default_memory_pool().backend_name)"
     given = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"} | chosen
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=given)
